@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifdef __KERNEL__
+#include <linux/errno.h>
+#include <linux/types.h>
+#else
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#endif
+
+#include "walk.h"
+
+/* Above this many guesses a stack is worth nothing. */
+#define GUESSES_MAX 16
+/* Reads that a walk may spend on guessing: a bound for its time in an interrupt. */
+#define PEEKS_MAX 4096
+/* How far into a function a tail call is looked for, in bytes. */
+#define TAIL_CALL_BYTES 256
+/* A frame pointer further from the stack pointer than this is some other value. */
+#define FRAME_MAX (1u << 20)
+
+/**
+ * struct frame - the frame that the walk stands in
+ * @pc: where it executes, or the return address into it
+ * @exact: @pc is an instruction that was interrupted, not a return address
+ * @regs_known: all of w->regs belong to this frame, not only sp and fp
+ * @fp_unsure: fp came through code that may have changed it
+ * @sp: stack pointer
+ * @fp: frame pointer register
+ */
+struct frame {
+	__u64 pc;
+	bool exact;
+	bool regs_known;
+	bool fp_unsure;
+	__u64 sp;
+	__u64 fp;
+};
+
+const struct kpprof_rule *kpprof_rows_find(const struct kpprof_rows *rows, __u64 pc, __u64 *start)
+{
+	__u32 lo = 0, hi = rows->nrows;
+
+	/* At most 32 rounds: the distance halves. */
+	while (lo < hi) {
+		__u32 mid = lo + (hi - lo) / 2;
+
+		if (rows->pcs[mid] <= pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!lo || rows->index[lo - 1] >= rows->nrules)
+		return NULL;
+	if (start)
+		*start = rows->pcs[lo - 1];
+	return &rows->rules[rows->index[lo - 1]];
+}
+
+static bool rule_valid(const struct kpprof_rule *r)
+{
+	return r->kind < __KPPROF_RULE_KINDS && r->fp < __KPPROF_FP_KINDS &&
+	       r->reg < KPPROF_NREGS && !r->flags;
+}
+
+int kpprof_rows_check(const struct kpprof_rows *rows)
+{
+	__u32 i;
+
+	if (!rows->nrows || rows->nrows > KPPROF_ROWS_MAX || !rows->nrules ||
+	    rows->nrules > KPPROF_RULES_MAX || rows->rules[0].kind != KPPROF_RULE_NONE)
+		return -EINVAL;
+	for (i = 0; i < rows->nrules; i++)
+		if (!rule_valid(&rows->rules[i]))
+			return -EINVAL;
+	for (i = 0; i < rows->nrows; i++)
+		if (rows->index[i] >= rows->nrules || (i && rows->pcs[i] <= rows->pcs[i - 1]))
+			return -EINVAL;
+	return 0;
+}
+
+static const struct kpprof_map *find_map(const struct kpprof_walk *w, __u64 addr)
+{
+	__u32 lo = 0, hi = w->nmaps;
+
+	while (lo < hi) {
+		__u32 mid = lo + (hi - lo) / 2;
+
+		if (w->maps[mid].end <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == w->nmaps || w->maps[lo].start > addr)
+		return NULL;
+	return &w->maps[lo];
+}
+
+/* A row of KPPROF_RULE_NONE is what code without rows looks like; @start is an address, 0 for
+ * unknown. */
+static const struct kpprof_rule *find_rule(const struct kpprof_map *map, __u64 addr, __u64 *start)
+{
+	static const struct kpprof_rule none;
+	const struct kpprof_rule *rule = NULL;
+	__u64 at = 0;
+
+	if (map->rows)
+		rule = kpprof_rows_find(map->rows, addr - map->start + map->offset, &at);
+	*start = rule && at >= map->offset ? map->start + (at - map->offset) : 0;
+	return rule ? rule : &none;
+}
+
+static bool read_word(struct kpprof_walk *w, __u64 addr, __u64 *val)
+{
+	int err = w->read(w->ctx, addr, val);
+
+	if (err)
+		w->end = err == -ENODATA ? KPPROF_END_NOT_DUMPED : KPPROF_END_UNREADABLE;
+	return !err;
+}
+
+/* A read that may fail without ending the walk; there is only so much of it. */
+static bool peek(struct kpprof_walk *w, __u64 addr, __u64 *val)
+{
+	return w->peeks++ < PEEKS_MAX && !w->read(w->ctx, addr, val);
+}
+
+static int code_byte(__u64 word, unsigned int i)
+{
+	return (int)((word >> (8 * i)) & 0xff);
+}
+
+/*
+ * The length of an indirect near call (ff /2) that starts at byte @i of the 8 bytes in @code, by
+ * its ModRM and SIB bytes: Intel SDM volume 2, tables 2-2 and 2-3.
+ */
+static unsigned int indirect_call_length(__u64 code, unsigned int i)
+{
+	int modrm = code_byte(code, i + 1);
+	int mod = modrm >> 6, rm = modrm & 7;
+	unsigned int n = 2;
+
+	if (code_byte(code, i) != 0xff || ((modrm >> 3) & 7) != 2)
+		return 0;
+	if (mod == 3)
+		return n;
+	if (rm == 4) {
+		n++;
+		if (mod == 0 && i + 2 < 8 && (code_byte(code, i + 2) & 7) == 5)
+			n += 4;
+	} else if (mod == 0 && rm == 5) {
+		n += 4;
+	}
+	return n + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
+}
+
+enum call_kind { CALL_NONE, CALL_DIRECT, CALL_INDIRECT };
+
+/* Whether a call instruction ends at @ra; where to, for a direct one. */
+static enum call_kind call_before(struct kpprof_walk *w, __u64 ra, __u64 *to)
+{
+	const struct kpprof_map *map = find_map(w, ra - 1);
+	unsigned int i;
+	__u64 code;
+
+	if (!map || ra - map->start < 8 || !peek(w, ra - 8, &code))
+		return CALL_NONE;
+	if (code_byte(code, 3) == 0xe8) {
+		*to = ra + (__u64)(__s64)(__s32)(code >> 32);
+		if (find_map(w, *to))
+			return CALL_DIRECT;
+	}
+	for (i = 1; i <= 6; i++)
+		if (indirect_call_length(code, i) == 8 - i)
+			return CALL_INDIRECT;
+	return CALL_NONE;
+}
+
+/* Where a jump at byte @i of the 8 bytes in @code, which stand at @at, leads; 0 for no such jump.
+ */
+static __u64 jump_target(__u64 code, unsigned int i, __u64 at)
+{
+	if (code_byte(code, i) == 0xe9 && i <= 3)
+		return at + i + 5 + (__u64)(__s64)(__s32)(code >> (8 * (i + 1)));
+	if (code_byte(code, i) == 0xeb && i <= 6)
+		return at + i + 2 + (__u64)(__s64)(signed char)code_byte(code, i + 1);
+	return 0;
+}
+
+/* jmp *reg and jmp *mem(%rip): tail calls through a pointer, and the entries of a PLT. */
+static bool is_indirect_jump(__u64 code, unsigned int i)
+{
+	int modrm = code_byte(code, i + 1);
+
+	return code_byte(code, i) == 0xff && (modrm == 0x25 || (modrm & 0xf8) == 0xe0);
+}
+
+enum tail_call { TAIL_NONE, TAIL_SOMEWHERE, TAIL_HERE };
+
+/*
+ * Whether what is called at @callee may have jumped on to @function: what was called is then not
+ * what is found to be running. The search is by bytes, not by instructions.
+ */
+static enum tail_call tail_call(struct kpprof_walk *w, __u64 callee, __u64 function)
+{
+	enum tail_call found = TAIL_NONE;
+	unsigned int at, i;
+	__u64 code;
+
+	for (at = 0; at < TAIL_CALL_BYTES; at += 4) {
+		if (!peek(w, callee + at, &code))
+			break;
+		for (i = 0; i < 4; i++) {
+			if (function && jump_target(code, i, callee + at) == function)
+				return TAIL_HERE;
+			if (is_indirect_jump(code, i))
+				found = TAIL_SOMEWHERE;
+		}
+	}
+	return found;
+}
+
+/* The caller, found at @slot, whose word is @ra. */
+static void step_to(struct frame *f, __u64 slot, __u64 ra)
+{
+	f->pc = ra;
+	f->sp = slot + 8;
+	f->exact = false;
+	f->regs_known = false;
+}
+
+enum evidence { EVIDENCE_NONE, EVIDENCE_WEAK, EVIDENCE_STRONG };
+
+/*
+ * How likely @val is the return address of the call that led into @function. A direct call of the
+ * function, or of one that jumps on to it, is certain enough; an indirect call, or a call of
+ * something that jumps on through a pointer, is possible. A direct call of another function is left
+ * over from earlier.
+ */
+static enum evidence weigh(struct kpprof_walk *w, __u64 val, __u64 function)
+{
+	__u64 to;
+
+	switch (call_before(w, val, &to)) {
+	case CALL_DIRECT:
+		if (to == function)
+			return EVIDENCE_STRONG;
+		switch (tail_call(w, to, function)) {
+		case TAIL_HERE:
+			return EVIDENCE_STRONG;
+		case TAIL_SOMEWHERE:
+			return EVIDENCE_WEAK;
+		case TAIL_NONE:
+			break;
+		}
+		return EVIDENCE_NONE;
+	case CALL_INDIRECT:
+		return EVIDENCE_WEAK;
+	case CALL_NONE:
+		break;
+	}
+	return EVIDENCE_NONE;
+}
+
+/* Look up the stack for a return address: the nearest with strong evidence, else the nearest with
+ * weak. */
+static bool guess(struct kpprof_walk *w, struct frame *f, __u64 function)
+{
+	enum evidence best = EVIDENCE_NONE;
+	__u64 best_slot = 0, best_val = 0, val;
+	unsigned int i;
+
+	if (w->guesses >= GUESSES_MAX)
+		return false;
+	for (i = 0; i < KPPROF_GUESS_WORDS && best != EVIDENCE_STRONG; i++) {
+		__u64 slot = f->sp + 8ull * i;
+		enum evidence evidence;
+
+		if (slot < f->sp || !peek(w, slot, &val))
+			break;
+		evidence = weigh(w, val, function);
+		if (evidence > best) {
+			best = evidence;
+			best_slot = slot;
+			best_val = val;
+		}
+	}
+	if (best == EVIDENCE_NONE)
+		return false;
+	step_to(f, best_slot, best_val);
+	f->fp_unsure = true;
+	w->guesses++;
+	return true;
+}
+
+/* Bytes of `push %rbp; mov %rsp,%rbp` at the start of a function, after an endbr64 if there is one.
+ */
+static bool has_fp_prologue(struct kpprof_walk *w, __u64 function, __u64 *push)
+{
+	__u64 code;
+
+	*push = function;
+	if (!function || !peek(w, function, &code))
+		return false;
+	if ((__u32)code == 0xfa1e0ff3) {
+		*push = function + 4;
+		code >>= 32;
+	}
+	return (__u32)code == 0xe5894855 || (__u32)code == 0xec8b4855;
+}
+
+/* One step along the frame pointer, if what it points to looks like a frame. */
+static bool step_fp(struct kpprof_walk *w, struct frame *f)
+{
+	__u64 fp, ra, to;
+
+	if (f->fp < f->sp || f->fp - f->sp > FRAME_MAX || (f->fp & 7))
+		return false;
+	if (!peek(w, f->fp, &fp) || !peek(w, f->fp + 8, &ra))
+		return false;
+	if (ra && call_before(w, ra, &to) == CALL_NONE)
+		return false;
+	step_to(f, f->fp + 8, ra);
+	f->fp = fp;
+	return true;
+}
+
+/*
+ * Code without rows. Where the function's first instructions are known they tell whether it keeps a
+ * frame pointer, and whether the leaf has set it up yet.
+ */
+static bool step_without_rows(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
+			      __u64 function)
+{
+	__u64 push, code, ra, to;
+	bool keeps_fp = has_fp_prologue(w, function, &push);
+
+	if (f->exact) {
+		/* On a ret, or before the prologue, the return address is on top of the stack. */
+		bool top = (keeps_fp && f->pc <= push) ||
+			   (peek(w, f->pc, &code) && code_byte(code, 0) == 0xc3);
+		__u64 slot = f->sp + (keeps_fp && f->pc > push && f->pc <= push + 1 ? 8 : 0);
+
+		if ((top || slot != f->sp) && peek(w, slot, &ra) &&
+		    call_before(w, ra, &to) != CALL_NONE) {
+			step_to(f, slot, ra);
+			return true;
+		}
+	}
+	if ((keeps_fp || !map->rows) && !f->fp_unsure && step_fp(w, f))
+		return true;
+	if (guess(w, f, function))
+		return true;
+	w->end = KPPROF_END_NO_ROWS;
+	return false;
+}
+
+/* ucontext_t of x86-64: the general registers stand 40 bytes into it (sys/ucontext.h). */
+static bool step_signal(struct kpprof_walk *w, struct frame *f)
+{
+	static const __u8 dwarf_of[] = {8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7};
+	__u64 at = f->sp + 40;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(dwarf_of); i++)
+		if (!read_word(w, at + 8 * i, &w->regs[dwarf_of[i]]))
+			return false;
+	if (!read_word(w, at + 8 * i, &f->pc))
+		return false;
+	f->sp = w->regs[KPPROF_REG_SP];
+	f->fp = w->regs[KPPROF_REG_FP];
+	f->exact = true;
+	f->regs_known = true;
+	f->fp_unsure = false;
+	return true;
+}
+
+static bool rule_base(struct kpprof_walk *w, const struct frame *f, const struct kpprof_rule *rule,
+		      __u64 *base)
+{
+	if (rule->reg == KPPROF_REG_SP) {
+		*base = f->sp;
+	} else if (rule->reg == KPPROF_REG_FP) {
+		*base = f->fp;
+	} else if (f->regs_known && rule->reg < KPPROF_NREGS) {
+		*base = w->regs[rule->reg];
+	} else {
+		w->end = KPPROF_END_UNSUPPORTED;
+		return false;
+	}
+	return true;
+}
+
+static bool find_cfa(struct kpprof_walk *w, const struct frame *f, const struct kpprof_rule *rule,
+		     __u64 *cfa)
+{
+	__u64 base;
+
+	if (!rule_base(w, f, rule, &base))
+		return false;
+	*cfa = base + (__u64)(__s64)rule->off;
+	if (rule->kind == KPPROF_RULE_DEREF) {
+		if (!read_word(w, *cfa, cfa))
+			return false;
+		*cfa += (__u64)(__s64)rule->off2;
+	} else if (rule->kind == KPPROF_RULE_PLT) {
+		*cfa += (f->pc & 15) >= (__u64)(__s64)rule->off2 ? 8 : 0;
+	}
+	if (*cfa < f->sp + 8 || *cfa - f->sp > (1ull << 32)) {
+		w->end = KPPROF_END_NO_PROGRESS;
+		return false;
+	}
+	return true;
+}
+
+static void restore_fp(struct kpprof_walk *w, struct frame *f, const struct kpprof_rule *rule,
+		       __u64 cfa)
+{
+	__u64 at = rule->fp == KPPROF_FP_CFA ? cfa : f->fp;
+
+	if (rule->fp == KPPROF_FP_SAME)
+		return;
+	if (rule->fp == KPPROF_FP_LOST || w->read(w->ctx, at + (__u64)(__s64)rule->fp_off, &f->fp))
+		f->fp_unsure = true;
+	else if (rule->fp == KPPROF_FP_CFA)
+		f->fp_unsure = false;
+}
+
+static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof_rule *rule)
+{
+	bool unsure = f->fp_unsure && rule->reg == KPPROF_REG_FP;
+	__u64 cfa, ra, to;
+
+	if (!find_cfa(w, f, rule, &cfa) || !read_word(w, cfa - 8, &ra))
+		return unsure && guess(w, f, 0);
+	/* A frame pointer that passed through unknown code must lead to a return address to be
+	 * believed. */
+	if (unsure && call_before(w, ra, &to) == CALL_NONE)
+		return guess(w, f, 0);
+	restore_fp(w, f, rule, cfa);
+	step_to(f, cfa - 8, ra);
+	return true;
+}
+
+/* From a frame to its caller; false with w->end set when there is none or it cannot be found. */
+static bool step(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map, __u64 addr)
+{
+	__u64 function;
+	const struct kpprof_rule *rule = find_rule(map, addr, &function);
+
+	w->end = KPPROF_END_UNSUPPORTED;
+	switch (rule->kind) {
+	case KPPROF_RULE_NONE:
+		return step_without_rows(w, f, map, function);
+	case KPPROF_RULE_STOP:
+		w->end = KPPROF_END_COMPLETE;
+		return false;
+	case KPPROF_RULE_CFA:
+	case KPPROF_RULE_DEREF:
+	case KPPROF_RULE_PLT:
+		return step_cfa(w, f, rule);
+	case KPPROF_RULE_SIGNAL:
+		return step_signal(w, f);
+	case KPPROF_RULE_SWITCH:
+		w->end = KPPROF_END_SWITCH;
+		return false;
+	default:
+		return false;
+	}
+}
+
+/*
+ * A leaf outside all code was called through a bad pointer or is being unmapped; the return address
+ * of that call is on top of the stack.
+ */
+static bool step_from_nowhere(struct kpprof_walk *w, struct frame *f)
+{
+	__u64 ra, to;
+
+	w->end = KPPROF_END_NO_MAPPING;
+	if (!f->exact || !peek(w, f->sp, &ra) || call_before(w, ra, &to) == CALL_NONE)
+		return false;
+	step_to(f, f->sp, ra);
+	return true;
+}
+
+unsigned int kpprof_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max)
+{
+	__u64 sp = w->regs[KPPROF_REG_SP];
+	struct frame f = {
+		.pc = w->ip,
+		.exact = true,
+		.regs_known = true,
+		.sp = sp,
+		.fp = w->regs[KPPROF_REG_FP],
+	};
+	unsigned int n = 0;
+
+	w->guesses = 0;
+	w->peeks = 0;
+	w->depth = 0;
+	while (n < max) {
+		__u64 addr = f.exact ? f.pc : f.pc - 1;
+		const struct kpprof_map *map = find_map(w, addr);
+
+		if (!f.exact && !f.pc) {
+			w->end = KPPROF_END_COMPLETE;
+			return n;
+		}
+		/* A caller that is not in code is not a caller. */
+		if (!map && !f.exact) {
+			w->end = KPPROF_END_NO_MAPPING;
+			return n;
+		}
+		pcs[n++] = addr;
+		if (map && map->flags & KPPROF_MAP_PENDING) {
+			w->end = KPPROF_END_PENDING;
+			w->end_map = (__u32)(map - w->maps);
+			return n;
+		}
+		if (map ? !step(w, &f, map, addr) : !step_from_nowhere(w, &f))
+			return n;
+		if (f.sp - sp > w->depth && f.sp > sp)
+			w->depth = f.sp - sp;
+	}
+	w->end = KPPROF_END_TOO_DEEP;
+	return n;
+}
