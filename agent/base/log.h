@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One line per event on standard error, with a syslog priority prefix when a supervisor reads it.
+ */
+#ifndef KPPROF_LOG_H
+#define KPPROF_LOG_H
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/** log_set_level() - lines above this level are dropped; LOG_LEVEL_INFO from the start */
+void log_set_level(enum log_level level);
+
+/** log_line() - write one line; control characters in the result are replaced by '?' */
+__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *fmt, ...);
+
+#define log_error(...)	 log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)	 log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)	 log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif /* KPPROF_LOG_H */
