@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "textscan.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/cleanup.h"
+#include "elf.h"
+
+/* Code is read in windows; a pattern may reach LOOKAHEAD bytes into the next one. */
+enum { WINDOW = 1 << 20, LOOKAHEAD = 32 };
+
+/* Smaller gaps between functions are taken for padding. */
+enum { MIN_GAP = 16 };
+
+/* With less code than this that nothing covers, calls from elsewhere to it are not worth a search.
+ */
+enum { FEW_BYTES = 1024 };
+
+/* _start is not longer. */
+enum { MAX_ENTRY = 64 };
+
+/* Executable segments whose gaps are looked at. */
+enum { MAX_SEGMENTS = 16 };
+
+/* Symbols are read so many at a time. */
+enum { SYMBOLS_AT_ONCE = 2048 };
+
+struct scan {
+	struct elf_image *img;
+	struct rows_builder *out;
+	struct buf gaps;      /* of struct row_gap: executable, covered by no range */
+	struct buf functions; /* uint64_t: file offsets of known starts in gaps */
+	uint64_t budget;      /* bytes of code that may still be read */
+	bool everywhere;      /* look for trampolines in gaps or not */
+	bool only_trampolines;
+	uint8_t *window;
+};
+
+static size_t ngaps(const struct scan *s)
+{
+	return s->gaps.len / sizeof(struct row_gap);
+}
+
+static const struct row_gap *find_gap(const struct scan *s, uint64_t offset)
+{
+	const struct row_gap *g = (const struct row_gap *)s->gaps.data;
+	size_t lo = 0, hi = ngaps(s);
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (offset < g[mid].start)
+			hi = mid;
+		else if (offset >= g[mid].end)
+			lo = mid + 1;
+		else
+			return &g[mid];
+	}
+	return NULL;
+}
+
+static void found_function(struct scan *s, uint64_t offset)
+{
+	if (find_gap(s, offset))
+		buf_append(&s->functions, &offset, sizeof(offset));
+}
+
+static void add_kind(struct scan *s, uint64_t start, uint64_t end, enum kpprof_rule_kind kind)
+{
+	struct kpprof_rule rule = {.kind = (uint8_t)kind};
+
+	rows_add(s->out, start, end, &rule);
+}
+
+/* Bytes of an instruction at @p that sets eax to @nr, or 0: all the ways that occur in system
+ * calls. */
+static size_t sets_eax(const uint8_t *p, uint8_t nr)
+{
+	const uint8_t mov_rax[] = {0x48, 0xc7, 0xc0, nr, 0, 0, 0};
+	const uint8_t mov_eax[] = {0xb8, nr, 0, 0, 0};
+	const uint8_t push_pop[] = {0x6a, nr, 0x58};
+	const uint8_t mov_al[] = {0xb0, nr};
+
+	if (memcmp(p, mov_rax, sizeof(mov_rax)) == 0)
+		return sizeof(mov_rax);
+	if (memcmp(p, mov_eax, sizeof(mov_eax)) == 0)
+		return sizeof(mov_eax);
+	if (memcmp(p, push_pop, sizeof(push_pop)) == 0)
+		return sizeof(push_pop);
+	return memcmp(p, mov_al, sizeof(mov_al)) == 0 ? sizeof(mov_al) : 0;
+}
+
+static bool is_syscall(const uint8_t *p)
+{
+	return p[0] == 0x0f && p[1] == 0x05;
+}
+
+/*
+ * mov $15,%eax; syscall is rt_sigreturn. A handler returns to its first byte, and callers are
+ * looked up at their return address - 1, so the row begins one byte before.
+ */
+static void try_trampoline(struct scan *s, const uint8_t *p, uint64_t offset)
+{
+	size_t n = sets_eax(p, 15);
+
+	if (n < 5 || !is_syscall(p + n) || !(s->everywhere || find_gap(s, offset)))
+		return;
+	add_kind(s, offset ? offset - 1 : 0, offset + n + 2, KPPROF_RULE_SIGNAL);
+}
+
+/*
+ * call *%reg, and soon after exit(2): that is where clone() has called the thread's function.
+ * Nothing is above it.
+ */
+static void try_thread_exit(struct scan *s, const uint8_t *p, uint64_t offset)
+{
+	size_t call = p[0] == 0x41 ? 3 : 2;
+
+	if (p[call - 2] != 0xff || (p[call - 1] & 0xf8) != 0xd0 || !find_gap(s, offset))
+		return;
+	for (size_t i = call; i < call + 12; i++) {
+		size_t n = sets_eax(p + i, 60);
+
+		if (n && is_syscall(p + i + n)) {
+			add_kind(s, offset, offset + i + n + 2, KPPROF_RULE_STOP);
+			return;
+		}
+	}
+}
+
+static void try_call(struct scan *s, const uint8_t *p, uint64_t offset)
+{
+	int32_t rel;
+
+	memcpy(&rel, p + 1, sizeof(rel));
+	found_function(s, offset + 5 + (uint64_t)(int64_t)rel);
+}
+
+static void scan_window(struct scan *s, const uint8_t *p, size_t n, uint64_t offset)
+{
+	for (size_t i = 0; i < n; i++) {
+		switch (p[i]) {
+		case 0xe8:
+			if (!s->only_trampolines)
+				try_call(s, p + i, offset + i);
+			break;
+		case 0x48:
+		case 0xb8:
+			try_trampoline(s, p + i, offset + i);
+			break;
+		case 0x41:
+		case 0xff:
+			if (!s->only_trampolines)
+				try_thread_exit(s, p + i, offset + i);
+			break;
+		}
+	}
+}
+
+/* Scans the file from @start up to @end; what is behind the end of the file reads as zeroes. */
+static int scan_range(struct scan *s, uint64_t start, uint64_t end)
+{
+	if (end > s->img->size)
+		end = s->img->size;
+	while (start < end) {
+		size_t n = end - start < WINDOW ? end - start : WINDOW;
+		uint64_t have = s->img->size - start;
+
+		if (n > s->budget)
+			return 0;
+		s->budget -= n;
+		have = have < n + LOOKAHEAD ? have : n + LOOKAHEAD;
+		memset(s->window + have, 0, n + LOOKAHEAD - have);
+		if (elf_read_at(s->img, start, s->window, have) != 0)
+			return 0;
+		scan_window(s, s->window, n, start);
+		if (s->out->error || buf_error(&s->functions))
+			return -ENOMEM;
+		start += n;
+	}
+	return 0;
+}
+
+static int scan_all(struct scan *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->img->nsegments && !err; i++) {
+		const struct elf_segment *seg = &s->img->segments[i];
+
+		if (seg->flags & PF_X)
+			err = scan_range(s, seg->offset, seg->offset + seg->filesz);
+	}
+	return err;
+}
+
+static int scan_gaps(struct scan *s)
+{
+	const struct row_gap *g = (const struct row_gap *)s->gaps.data;
+	int err = 0;
+
+	for (size_t i = 0; i < ngaps(s) && !err; i++)
+		err = scan_range(s, g[i].start, g[i].end);
+	return err;
+}
+
+static int cmp_gap(const void *a, const void *b)
+{
+	const struct row_gap *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Adds what of the gaps lies in a segment. */
+static void cut_gaps(struct scan *s, const struct buf *all, const struct elf_segment *seg)
+{
+	const struct row_gap *g = (const struct row_gap *)all->data;
+	uint64_t seg_end = seg->offset + seg->filesz;
+
+	for (size_t i = 0; i < all->len / sizeof(*g); i++) {
+		struct row_gap x = g[i];
+
+		x.start = x.start > seg->offset ? x.start : seg->offset;
+		x.end = x.end < seg_end ? x.end : seg_end;
+		if (x.start < x.end && x.end - x.start >= MIN_GAP)
+			buf_append(&s->gaps, &x, sizeof(x));
+	}
+}
+
+/* Puts the gaps in order, without the overlaps that strangers' segments may have. Returns their
+ * bytes. */
+static uint64_t sort_gaps(struct scan *s)
+{
+	struct row_gap *g = (struct row_gap *)s->gaps.data;
+	uint64_t end = 0, bytes = 0;
+	size_t n = ngaps(s), kept = 0;
+
+	if (n)
+		qsort(g, n, sizeof(*g), cmp_gap);
+	for (size_t i = 0; i < n; i++) {
+		struct row_gap x = g[i];
+
+		x.start = x.start > end ? x.start : end;
+		if (x.start >= x.end)
+			continue;
+		bytes += x.end - x.start;
+		end = x.end;
+		g[kept++] = x;
+	}
+	s->gaps.len = kept * sizeof(*g);
+	return bytes;
+}
+
+/* The gaps in executable code. */
+static int collect_gaps(struct scan *s, uint64_t *bytes)
+{
+	_cleanup_buf_ struct buf all = {0};
+	unsigned int left = MAX_SEGMENTS;
+	int err = rows_gaps(s->out, &all);
+
+	for (size_t i = 0; i < s->img->nsegments && left && !err; i++) {
+		if (!(s->img->segments[i].flags & PF_X))
+			continue;
+		left--;
+		cut_gaps(s, &all, &s->img->segments[i]);
+		err = buf_error(&s->gaps);
+	}
+	*bytes = err ? 0 : sort_gaps(s);
+	return err;
+}
+
+static bool is_code_symbol(const Elf64_Sym *sym)
+{
+	unsigned int type = ELF64_ST_TYPE(sym->st_info);
+
+	return (type == STT_FUNC || type == STT_GNU_IFUNC) && sym->st_shndx != SHN_UNDEF;
+}
+
+static int scan_symbols(struct scan *s, const struct elf_section *sec)
+{
+	_cleanup_free_ Elf64_Sym *syms = malloc(SYMBOLS_AT_ONCE * sizeof(*syms));
+	uint64_t left = sec->size / sizeof(*syms), at = sec->offset, offset;
+
+	if (!syms)
+		return -ENOMEM;
+	while (left) {
+		size_t n = left < SYMBOLS_AT_ONCE ? left : SYMBOLS_AT_ONCE;
+
+		if (elf_read_at(s->img, at, syms, n * sizeof(*syms)) != 0)
+			return 0;
+		for (size_t i = 0; i < n; i++)
+			if (is_code_symbol(&syms[i]) &&
+			    elf_vaddr_to_offset(s->img, syms[i].st_value, &offset))
+				found_function(s, offset);
+		at += n * sizeof(*syms);
+		left -= n;
+	}
+	return buf_error(&s->functions);
+}
+
+static int scan_symbol_tables(struct scan *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->img->nsections && !err; i++) {
+		const struct elf_section *sec = &s->img->sections[i];
+
+		if ((sec->type == SHT_SYMTAB || sec->type == SHT_DYNSYM) &&
+		    !(sec->flags & SHF_COMPRESSED))
+			err = scan_symbols(s, sec);
+	}
+	return err;
+}
+
+/*
+ * Whether code looks like the first of a process. The ABI wants the frame pointer cleared first
+ * (xor %ebp,%ebp, after an endbr64 or not); ld.so passes the stack pointer on (mov %rsp,%rdi).
+ */
+static bool is_process_entry(const struct elf_image *img, uint64_t offset)
+{
+	static const uint8_t mov_rsp_rdi[] = {0x48, 0x89, 0xe7};
+	static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+	uint8_t code[7], *p = code;
+
+	if (elf_read_at(img, offset, code, sizeof(code)) != 0)
+		return false;
+	if (memcmp(p, endbr64, sizeof(endbr64)) == 0)
+		p += sizeof(endbr64);
+	if (memcmp(p, mov_rsp_rdi, sizeof(mov_rsp_rdi)) == 0)
+		return true;
+	p += *p == 0x48;
+	return p[0] == 0x31 && p[1] == 0xed;
+}
+
+bool textscan_entry(const struct elf_image *img, uint64_t *vaddr)
+{
+	uint64_t offset;
+
+	*vaddr = img->entry;
+	return img->entry && elf_vaddr_to_offset(img, img->entry, &offset) &&
+	       (img->type == ET_EXEC || img->has_interp || is_process_entry(img, offset));
+}
+
+static void add_entry(struct scan *s)
+{
+	const uint64_t *f = (const uint64_t *)s->functions.data;
+	const struct row_gap *gap;
+	uint64_t vaddr, start, end;
+
+	if (!textscan_entry(s->img, &vaddr) || !elf_vaddr_to_offset(s->img, vaddr, &start))
+		return;
+	gap = find_gap(s, start);
+	if (!gap)
+		return;
+	end = gap->end - start < MAX_ENTRY ? gap->end : start + MAX_ENTRY;
+	for (size_t i = 0; i < s->functions.len / sizeof(*f); i++)
+		if (f[i] > start && f[i] < end)
+			end = f[i];
+	add_kind(s, start, end, KPPROF_RULE_STOP);
+}
+
+static int scan_uncovered(struct scan *s)
+{
+	uint64_t bytes;
+	int err = collect_gaps(s, &bytes);
+
+	if (err || !s->gaps.len)
+		return err;
+	err = scan_symbol_tables(s);
+	if (!err)
+		err = bytes < FEW_BYTES ? scan_gaps(s) : scan_all(s);
+	if (err)
+		return err;
+	add_entry(s);
+	for (size_t i = 0; i < s->functions.len / sizeof(uint64_t); i++)
+		rows_add_function(s->out, ((const uint64_t *)s->functions.data)[i]);
+	return s->out->error;
+}
+
+static int scan(struct elf_image *img, struct rows_builder *out, bool trampolines)
+{
+	_cleanup_free_ uint8_t *window = malloc(WINDOW + LOOKAHEAD);
+	struct scan s = {
+		.img = img,
+		.out = out,
+		.budget = TEXTSCAN_MAX_BYTES,
+		.everywhere = trampolines,
+		.only_trampolines = trampolines,
+		.window = window,
+	};
+	int err;
+
+	if (!window)
+		return -ENOMEM;
+	if (img->machine != EM_X86_64 || out->error)
+		return out->error;
+	err = trampolines ? scan_all(&s) : scan_uncovered(&s);
+	buf_deinit(&s.gaps);
+	buf_deinit(&s.functions);
+	return err;
+}
+
+int textscan_rows(struct elf_image *img, struct rows_builder *out)
+{
+	return scan(img, out, false);
+}
+
+int textscan_trampolines(struct elf_image *img, struct rows_builder *out)
+{
+	return scan(img, out, true);
+}
