@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The processes that captures look at: their mappings and the names of their threads, read from
+ * /proc when one is first seen and followed through perf records from then on.
+ */
+#ifndef KPPROF_PROCESS_H
+#define KPPROF_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "../image/maps.h"
+
+struct image_store;
+struct processes;
+
+enum { COMM_LEN = 16 };
+
+/**
+ * struct process - one process; read only outside process.c
+ * @pid: thread group id
+ * @refs: the table, and samples that are held back
+ * @maps: mappings, NULL when they could not be read (a kernel thread, or gone)
+ * @main: image of the program itself, or NULL
+ */
+struct process {
+	struct process *next;
+	pid_t pid;
+	unsigned int refs;
+	struct maps *maps;
+	struct image *main;
+	bool want_main;
+};
+
+/** processes_create() - an empty table; 0 or -ENOMEM */
+int processes_create(struct image_store *store, struct processes **out);
+
+/** processes_destroy() - free the table; processes that are still referenced live on */
+void processes_destroy(struct processes *t);
+
+/** processes_clear() - forget all processes */
+void processes_clear(struct processes *t);
+
+/** processes_find() - a process that is known already, or NULL */
+struct process *processes_find(const struct processes *t, pid_t pid);
+
+/** processes_load() - a process, read from /proc if it is not known yet; NULL without memory */
+struct process *processes_load(struct processes *t, pid_t pid);
+
+/** process_get() - one more reference; returns @p */
+struct process *process_get(struct process *p);
+
+/** process_put() - one reference less */
+void process_put(struct process *p);
+
+/** processes_thread() - name of a thread, at most 15 bytes; "" when it is not known and gone */
+const char *processes_thread(struct processes *t, pid_t pid, pid_t tid);
+
+/*
+ * What perf records tell, in the order of their times. Those about a process that is not known are
+ * ignored, except that a child of a known one is known.
+ */
+
+/** processes_fork() - @pid was forked by @ppid: it has the same mappings */
+void processes_fork(struct processes *t, pid_t ppid, pid_t pid);
+
+/** processes_thread_new() - thread @ptid made thread @tid */
+void processes_thread_new(struct processes *t, pid_t ptid, pid_t tid);
+
+/** processes_comm() - a thread has a new name */
+void processes_comm(struct processes *t, pid_t tid, const char *name);
+
+/** processes_exec() - a process runs another program: its mappings are gone */
+void processes_exec(struct processes *t, pid_t pid);
+
+/** processes_mmap() - a process has a new executable mapping */
+void processes_mmap(struct processes *t, pid_t pid, const struct map_entry *e);
+
+/** processes_exit() - a thread is gone; with its leader the process is forgotten */
+void processes_exit(struct processes *t, pid_t pid, pid_t tid);
+
+#endif /* KPPROF_PROCESS_H */

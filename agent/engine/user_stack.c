@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "user_stack.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "../image/store.h"
+#include "record.h"
+
+/* What the walker's reads are answered from. */
+struct memory {
+	pid_t pid;
+	const struct maps *maps;
+	uint64_t sp;
+	const struct record_sample *s;
+};
+
+static int read_code(const struct memory *m, uint64_t i, uint64_t addr, uint64_t *val)
+{
+	const struct kpprof_map *map = &m->maps->walk[i];
+	struct iovec to = {val, sizeof(*val)};
+	struct iovec from = {(void *)addr, sizeof(*val)};
+
+	if (m->maps->images[i])
+		return image_read_code(m->maps->images[i], addr - map->start + map->offset, val);
+	return process_vm_readv(m->pid, &to, 1, &from, 1, 0) == sizeof(*val) ? 0 : -EFAULT;
+}
+
+static int read_memory(void *ctx, __u64 addr, __u64 *val)
+{
+	const struct memory *m = ctx;
+	uint64_t at = addr - m->sp, got = 0;
+	int64_t i;
+	int err;
+
+	if (at < m->s->stack_len && m->s->stack_len - at >= sizeof(*val)) {
+		memcpy(val, m->s->stack + at, sizeof(*val));
+		return 0;
+	}
+	i = maps_find(m->maps, addr);
+	if (i >= 0) {
+		err = read_code(m, (uint64_t)i, addr, &got);
+		*val = got;
+		return err;
+	}
+	/* A copy that is shorter than asked for ended where the memory ends. */
+	if (addr >= m->sp && m->s->stack_len < m->s->stack_asked)
+		return -EFAULT;
+	return -ENODATA;
+}
+
+unsigned int user_stack_walk(struct image_store *store, pid_t pid, struct maps *maps,
+			     const struct record_sample *s, __u64 *pcs, unsigned int max,
+			     struct kpprof_walk *walk, struct image **awaited)
+{
+	struct memory m = {.pid = pid, .maps = maps, .sp = s->regs[KPPROF_REG_SP], .s = s};
+	unsigned int n;
+
+	*walk = (struct kpprof_walk){.ip = s->user_ip, .read = read_memory, .ctx = &m};
+	*awaited = NULL;
+	/* Registers that are all zero belong to a process in execve(): its new program has not
+	 * begun. */
+	if (s->abi == PERF_SAMPLE_REGS_ABI_NONE || (!s->user_ip && !s->regs[KPPROF_REG_SP])) {
+		walk->end = KPPROF_END_NO_REGS;
+		return 0;
+	}
+	if (s->abi != PERF_SAMPLE_REGS_ABI_64 || !maps) {
+		walk->end = maps ? KPPROF_END_ABI : KPPROF_END_NO_MAPPING;
+		pcs[0] = s->user_ip;
+		return 1;
+	}
+	maps_refresh(store, maps);
+	walk->maps = maps->walk;
+	walk->nmaps = maps->n;
+	memcpy(walk->regs, s->regs, sizeof(walk->regs));
+	n = kpprof_walk(walk, pcs, max);
+	if (walk->end == KPPROF_END_PENDING)
+		*awaited = maps->images[walk->end_map];
+	return n;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Walking the copy of a user stack that came with a sample. */
+#ifndef KPPROF_USER_STACK_H
+#define KPPROF_USER_STACK_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../../kmod/walk.h"
+
+struct image;
+struct image_store;
+struct maps;
+struct record_sample;
+
+/**
+ * user_stack_walk() - the frames of a sample's user stack
+ * @store: images
+ * @pid: the process, whose anonymous memory is read when code in it must be looked at
+ * @maps: its mappings, NULL when they are not known
+ * @s: the sample
+ * @pcs: out: frames, leaf first
+ * @max: room
+ * @walk: out: end and guesses
+ * @awaited: out: the image whose rows are needed, when the walk ends with KPPROF_END_PENDING
+ *
+ * Return: number of frames; 0 when the sample has no user registers.
+ */
+unsigned int user_stack_walk(struct image_store *store, pid_t pid, struct maps *maps,
+			     const struct record_sample *s, __u64 *pcs, unsigned int max,
+			     struct kpprof_walk *walk, struct image **awaited);
+
+#endif /* KPPROF_USER_STACK_H */
