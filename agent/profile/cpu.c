@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cpu.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "../engine/engine.h"
+#include "../engine/find.h"
+#include "../http/params.h"
+#include "../http/server.h"
+#include "../image/store.h"
+#include "model.h"
+#include "places.h"
+#include "proto.h"
+#include "resolve.h"
+
+/* A profile larger than this says so, and counts what it left out. */
+enum { PROFILE_BYTES_MAX = 24 << 20 };
+
+/* Memory of the agent and of its worker together, in KiB, over which the profile mentions it. */
+enum { MEMORY_WORTH_SAYING = 24 << 10 };
+
+/**
+ * struct cpu_request - one request for a CPU profile, from its start to its answer
+ * @samples: what was delivered to the capture
+ * @ends: stacks by how their walk ended
+ * @guessed: stacks with a frame found by search
+ * @dropped: samples that the profile had no room for
+ * @dropped_ns: their CPU time
+ * @exited: the target's last process is gone
+ */
+struct cpu_request {
+	struct engine *engine;
+	struct loop *loop;
+	struct http_request *req;
+	struct loop_timer timer;
+	struct cpu_capture capture;
+	struct profile profile;
+	struct places places;
+	struct resolve *resolve;
+	uint64_t started;
+	uint64_t samples;
+	uint64_t ns;
+	uint64_t ends[KPPROF_ENDS_N];
+	uint64_t guessed;
+	uint64_t dropped;
+	uint64_t dropped_ns;
+	uint32_t key_thread;
+	uint32_t key_pid;
+	uint32_t key_tid;
+	struct profile_label label_guessed;
+	bool exited;
+};
+
+static const char *const end_text[] = {
+#define KPPROF_END(name, text) [KPPROF_END_##name] = text,
+	KPPROF_ENDS(KPPROF_END)
+#undef KPPROF_END
+};
+
+static void request_free(struct cpu_request *r)
+{
+	loop_timer_clear(r->loop, &r->timer);
+	places_deinit(&r->places);
+	profile_deinit(&r->profile);
+	free(r);
+}
+
+static void client_gone(void *ctx)
+{
+	struct cpu_request *r = ctx;
+
+	if (r->resolve)
+		resolve_cancel(r->resolve);
+	else
+		cpu_capture_cancel(r->engine, &r->capture);
+	request_free(r);
+}
+
+/* The frame that a stack ends with instead of its outermost function. */
+static int64_t truncated_frame(struct cpu_request *r, enum kpprof_end end)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "[truncated: %s]", end_text[end]);
+	return profile_synthetic(&r->profile, name);
+}
+
+/* Fills @stack with locations; a negative errno when there is no memory for one. */
+static int64_t locate(struct cpu_request *r, const struct cpu_sample *s, uint32_t *stack)
+{
+	unsigned int n = 0, i;
+	int64_t loc;
+
+	for (i = 0; i < s->nkernel; i++) {
+		loc = places_kernel(&r->places, s->kernel[i]);
+		if (loc < 0)
+			return loc;
+		stack[n++] = (uint32_t)loc;
+	}
+	for (i = 0; i < s->nuser; i++) {
+		loc = places_user(&r->places, s->pid, s->maps, s->user[i]);
+		if (loc < 0)
+			return loc;
+		stack[n++] = (uint32_t)loc;
+	}
+	if (s->end != KPPROF_END_COMPLETE || !n) {
+		loc = truncated_frame(r,
+				      s->end == KPPROF_END_COMPLETE ? KPPROF_END_NO_REGS : s->end);
+		if (loc < 0)
+			return loc;
+		stack[n++] = (uint32_t)loc;
+	}
+	return n;
+}
+
+static void on_sample(void *ctx, const struct cpu_sample *s)
+{
+	uint32_t stack[KERNEL_FRAMES_MAX + USER_FRAMES_MAX + 1];
+	struct cpu_request *r = ctx;
+	int64_t values[2] = {1, (int64_t)s->ns};
+	int64_t thread = profile_string(&r->profile, s->thread);
+	int64_t depth = locate(r, s, stack);
+	struct profile_label labels[4] = {
+		{.key = r->key_thread, .str = thread > 0 ? (uint32_t)thread : 0},
+		{.key = r->key_pid, .num = s->pid},
+		{.key = r->key_tid, .num = s->tid},
+		r->label_guessed,
+	};
+	/* A thread without a name is one that was gone before it could be asked. */
+	unsigned int first = thread > 0 ? 0 : 1, n = s->guesses ? 4 : 3;
+
+	r->samples++;
+	r->ns += s->ns;
+	r->ends[s->end]++;
+	r->guessed += s->guesses > 0;
+	if (s->process)
+		places_weigh(&r->places, s->process, s->maps, s->ns);
+	if (depth < 0 || profile_add(&r->profile, stack, (unsigned int)depth, labels + first,
+				     n - first, values)) {
+		r->dropped++;
+		r->dropped_ns += s->ns;
+	}
+}
+
+/* A sample of one synthetic frame: what the profile knows only the amount of. */
+static void add_synthetic(struct cpu_request *r, const char *name, uint64_t count, uint64_t ns)
+{
+	int64_t values[2] = {(int64_t)count, (int64_t)ns};
+	int64_t loc = profile_synthetic(&r->profile, name);
+	uint32_t stack = (uint32_t)loc;
+
+	if (count && loc >= 0)
+		profile_add(&r->profile, &stack, 1, NULL, 0, values);
+}
+
+/*
+ * The kernel says how many samples it lost, not whose they were: each capture of the same events is
+ * charged in proportion to what it got of those that were not lost.
+ */
+static void add_lost(struct cpu_request *r)
+{
+	const struct cpu_capture *c = &r->capture;
+	uint64_t share = c->lost;
+
+	if (c->target.kind != TARGET_BOX && c->seen)
+		share = (c->lost * r->samples + c->seen / 2) / c->seen;
+	add_synthetic(r, "[lost samples]", share, share * c->period_ns);
+	profile_comment(&r->profile,
+			"lost samples: %llu of the whole box, %llu of them charged to this profile",
+			(unsigned long long)c->lost, (unsigned long long)share);
+	if (c->side_lost)
+		profile_comment(&r->profile,
+				"lost records about mappings and processes: %llu; some code may "
+				"have no name",
+				(unsigned long long)c->side_lost);
+	if (c->throttled)
+		profile_comment(&r->profile, "the kernel throttled the events %llu times",
+				(unsigned long long)c->throttled);
+}
+
+static void add_ends(struct cpu_request *r)
+{
+	uint64_t truncated = 0;
+
+	for (unsigned int i = KPPROF_END_COMPLETE + 1; i < KPPROF_ENDS_N; i++)
+		truncated += r->ends[i];
+	profile_comment(&r->profile, "truncated stacks: %llu of %llu",
+			(unsigned long long)truncated, (unsigned long long)r->samples);
+	for (unsigned int i = KPPROF_END_COMPLETE + 1; i < KPPROF_ENDS_N; i++)
+		if (r->ends[i])
+			profile_comment(&r->profile, "truncated: %s: %llu", end_text[i],
+					(unsigned long long)r->ends[i]);
+	profile_comment(&r->profile, "guessed stacks: %llu", (unsigned long long)r->guessed);
+}
+
+static void add_comments(struct cpu_request *r)
+{
+	const struct cpu_capture *c = &r->capture;
+	struct utsname un = {0};
+	char text[128];
+
+	uname(&un);
+	profile_comment(&r->profile, "kpprofd %s, perf engine, %s %s %s", KPPROF_VERSION,
+			un.sysname, un.release, un.machine);
+	profile_comment(&r->profile, "target: %s; event: %s at %u Hz on each CPU",
+			target_describe(&c->target, text, sizeof(text)), c->event, c->hz);
+	profile_comment(&r->profile, "samples: %llu", (unsigned long long)r->samples);
+	add_lost(r);
+	add_ends(r);
+	if (r->exited)
+		profile_comment(&r->profile, "the target exited during the capture, after %.1f s",
+				(double)r->profile.duration_ns / NSEC_PER_SEC);
+	if (r->dropped)
+		profile_comment(&r->profile,
+				"samples without room in the profile: %llu, under [profile full]",
+				(unsigned long long)r->dropped);
+}
+
+/* Large programs need more than a small box may like: it is said what, and what for. */
+static void add_memory(struct cpu_request *r)
+{
+	pid_t worker = image_store_worker(engine_store(r->engine));
+	long agent_kb = process_status(getpid(), "VmHWM");
+	long worker_kb = worker ? process_status(worker, "VmHWM") : 0;
+
+	if (agent_kb + worker_kb > MEMORY_WORTH_SAYING)
+		profile_comment(&r->profile,
+				"memory for the target's images: at the most %ld MB in the agent, "
+				"%ld MB in its worker",
+				agent_kb >> 10, worker_kb >> 10);
+}
+
+static void named(void *ctx)
+{
+	struct cpu_request *r = ctx;
+	_cleanup_buf_ struct buf gz = {0};
+	int err;
+
+	r->resolve = NULL;
+	add_memory(r);
+	err = proto_write(&r->profile, &gz);
+	if (err)
+		http_reply_error(r->req, 500, "failed to write the profile: %s", strerror(-err));
+	else
+		http_reply_profile(r->req, "profile", &gz);
+	request_free(r);
+}
+
+static void captured(void *ctx)
+{
+	struct cpu_request *r = ctx;
+	int err;
+
+	r->profile.duration_ns = (int64_t)(r->capture.end - r->capture.start);
+	r->profile.max_bytes = 0;
+	add_synthetic(r, "[profile full]", r->dropped, r->dropped_ns);
+	add_comments(r);
+	places_choose_main(&r->places);
+	err = resolve_start(r->engine, &r->places, named, r, &r->resolve);
+	if (err) {
+		http_reply_error(r->req, 500, "failed to collect profile: %s", strerror(-err));
+		request_free(r);
+	}
+}
+
+static void target_exited(void *ctx)
+{
+	struct cpu_request *r = ctx;
+
+	r->exited = true;
+	cpu_capture_stop(r->engine, &r->capture);
+}
+
+static void time_is_up(struct loop_timer *t)
+{
+	struct cpu_request *r =
+		(struct cpu_request *)((char *)t - offsetof(struct cpu_request, timer));
+
+	cpu_capture_stop(r->engine, &r->capture);
+}
+
+static int64_t wall_clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * (int64_t)NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static int profile_prepare(struct cpu_request *r, unsigned int hz)
+{
+	struct profile *p = &r->profile;
+	int64_t thread, pid, tid, unwind, guessed;
+
+	places_init(&r->places, p);
+	if (profile_init(p, PROFILE_BYTES_MAX))
+		return -ENOMEM;
+	p->sample_types[0] = (struct profile_value_type){"samples", "count"};
+	p->sample_types[1] = (struct profile_value_type){"cpu", "nanoseconds"};
+	p->nvalues = 2;
+	p->period_type = p->sample_types[1];
+	p->period = (int64_t)(NSEC_PER_SEC / hz);
+	p->time_ns = wall_clock_ns();
+	thread = profile_string(p, "thread");
+	pid = profile_string(p, "pid");
+	tid = profile_string(p, "tid");
+	unwind = profile_string(p, "unwind");
+	guessed = profile_string(p, "[guessed]");
+	if (thread < 0 || pid < 0 || tid < 0 || unwind < 0 || guessed < 0)
+		return -ENOMEM;
+	r->key_thread = (uint32_t)thread;
+	r->key_pid = (uint32_t)pid;
+	r->key_tid = (uint32_t)tid;
+	r->label_guessed =
+		(struct profile_label){.key = (uint32_t)unwind, .str = (uint32_t)guessed};
+	return 0;
+}
+
+/*
+ * Go takes anything that is no positive number for its default. Here that holds for what is no
+ * number at all; a number that makes no sense is refused, because nobody wants to wait 30 s for a
+ * typing error.
+ */
+static int parse_seconds(struct http_request *req, int64_t *seconds)
+{
+	int err = param_int(http_param(req, "seconds"), seconds);
+
+	if (err == -EINVAL)
+		*seconds = SECONDS_DEFAULT;
+	else if (err || *seconds <= 0 || *seconds > SECONDS_MAX) {
+		http_reply_error(
+			req, 400,
+			"invalid value for \"seconds\" - must be a positive integer, at most %d",
+			SECONDS_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_hz(struct http_request *req, int64_t *hz)
+{
+	const char *text = http_param(req, "hz");
+
+	*hz = HZ_DEFAULT;
+	if (text && (param_int(text, hz) || *hz < HZ_MIN || *hz > HZ_MAX)) {
+		http_reply_error(req, 400,
+				 "invalid value for \"hz\" - must be an integer from %d to %d",
+				 HZ_MIN, HZ_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void reply_start_error(struct http_request *req, const struct target *target, int err)
+{
+	char text[128];
+
+	target_describe(target, text, sizeof(text));
+	if (err == -ESRCH)
+		http_reply_error(req, 404, "no such target: %s", text);
+	else if (err == -EACCES || err == -EPERM)
+		http_reply_error(
+			req, 500,
+			"Could not enable CPU profiling: the kernel refuses perf events: run "
+			"kpprofd as root or with CAP_PERFMON and CAP_SYS_PTRACE");
+	else
+		http_reply_error(req, 500, "Could not enable CPU profiling: %s", strerror(-err));
+}
+
+void cpu_serve(struct engine *engine, struct http_request *req, const struct target *target)
+{
+	struct cpu_request *r;
+	int64_t seconds, hz;
+	int err;
+
+	if (parse_seconds(req, &seconds) || parse_hz(req, &hz))
+		return;
+	r = calloc(1, sizeof(*r));
+	if (!r) {
+		reply_start_error(req, target, -ENOMEM);
+		return;
+	}
+	r->engine = engine;
+	r->loop = engine_loop(engine);
+	r->req = req;
+	r->timer.cb = time_is_up;
+	err = profile_prepare(r, (unsigned int)hz);
+	if (!err) {
+		r->capture = (struct cpu_capture){
+			.target = *target,
+			.hz = (unsigned int)hz,
+			.on_sample = on_sample,
+			.on_target_exit = target_exited,
+			.on_done = captured,
+			.ctx = r,
+		};
+		err = cpu_capture_start(engine, &r->capture);
+	}
+	if (err) {
+		reply_start_error(req, target, err);
+		request_free(r);
+		return;
+	}
+	r->profile.period = (int64_t)r->capture.period_ns;
+	http_on_gone(req, client_gone, r);
+	loop_timer_set(r->loop, &r->timer, (uint64_t)seconds * NSEC_PER_SEC);
+}
