@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "request.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+
+#include "../base/cleanup.h"
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "params.h"
+
+enum state { NEW, BODY, IN_HANDLER, KEPT, ANSWERED, GONE };
+
+/*
+ * @prev, @next: in the list of the environment
+ * @conn: NULL when libmicrohttpd is done with it
+ * @path: owns the request's target, of which @query is the end
+ * @params: names and values, each ended by a NUL, in turn
+ * @orphan: the client is gone and nobody was told: freed by http_reply()
+ */
+struct http_request {
+	struct http_request *prev;
+	struct http_request *next;
+	struct request_env *env;
+	struct MHD_Connection *conn;
+	enum state state;
+	struct loop_fd watch;
+	enum http_method method;
+	char method_name[16];
+	char remote[INET6_ADDRSTRLEN + sizeof("[]:65535")];
+	char *path;
+	const char *query;
+	struct buf params;
+	struct buf body;
+	bool refused;
+	bool orphan;
+	void (*gone)(void *ctx);
+	void *gone_ctx;
+	struct MHD_Response *response;
+	unsigned int status;
+};
+
+static void list_add(struct http_request *req)
+{
+	req->next = req->env->all;
+	if (req->next)
+		req->next->prev = req;
+	req->env->all = req;
+}
+
+static void list_del(struct http_request *req)
+{
+	if (req->prev)
+		req->prev->next = req->next;
+	else
+		req->env->all = req->next;
+	if (req->next)
+		req->next->prev = req->prev;
+}
+
+static void request_free(struct http_request *req)
+{
+	loop_del(req->env->loop, &req->watch);
+	list_del(req);
+	if (req->response)
+		MHD_destroy_response(req->response);
+	buf_deinit(&req->params);
+	buf_deinit(&req->body);
+	free(req->path);
+	free(req);
+}
+
+static void describe_remote(struct http_request *req)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *sa = info ? info->client_addr : NULL;
+	char host[INET6_ADDRSTRLEN];
+
+	if (sa && sa->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)sa;
+
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+		snprintf(req->remote, sizeof(req->remote), "%s:%u", host, ntohs(in->sin_port));
+	} else if (sa && sa->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)sa;
+
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		snprintf(req->remote, sizeof(req->remote), "[%s]:%u", host, ntohs(in6->sin6_port));
+	} else {
+		snprintf(req->remote, sizeof(req->remote), "local");
+	}
+}
+
+/* A proxy's client sends a whole URL; only what is behind the host matters. */
+static const char *skip_host(const char *target)
+{
+	static const char http[] = "http://";
+
+	if (strncasecmp(target, http, sizeof(http) - 1) != 0)
+		return target;
+	target += sizeof(http) - 1;
+	target += strcspn(target, "/?");
+	return target;
+}
+
+struct http_request *request_begin(struct request_env *env, struct MHD_Connection *conn,
+				   const char *target, bool refused)
+{
+	struct http_request *req = calloc(1, sizeof(*req));
+	char *query;
+
+	if (!req)
+		return NULL;
+	req->path = strdup(skip_host(target));
+	if (!req->path) {
+		free(req);
+		return NULL;
+	}
+	query = strchr(req->path, '?');
+	if (query)
+		*query++ = '\0';
+	req->query = query ? query : "";
+	req->env = env;
+	req->conn = conn;
+	req->refused = refused;
+	req->watch.fd = -1;
+	req->body.max = env->max_body;
+	describe_remote(req);
+	list_add(req);
+	return req;
+}
+
+bool request_is_complete(const struct http_request *req)
+{
+	return req->state > BODY;
+}
+
+/* Appends one "name=value", decoded. */
+static int add_param(struct http_request *req, const char *text, size_t len)
+{
+	_cleanup_free_ char *name = strndup(text, len);
+	char *value;
+
+	if (!name)
+		return -ENOMEM;
+	value = strchr(name, '=');
+	if (value)
+		*value++ = '\0';
+	if (percent_decode(name, true) || (value && percent_decode(value, true)))
+		return -EINVAL;
+	buf_append(&req->params, name, strlen(name) + 1);
+	buf_append(&req->params, value ? value : "", (value ? strlen(value) : 0) + 1);
+	return buf_error(&req->params);
+}
+
+static int parse_query(struct http_request *req)
+{
+	const char *s = req->query;
+
+	while (*s) {
+		size_t len = strcspn(s, "&");
+		int err = len ? add_param(req, s, len) : 0;
+
+		if (err)
+			return err;
+		s += len + (s[len] == '&');
+	}
+	return 0;
+}
+
+static bool path_is_whole(const struct http_request *req)
+{
+	_cleanup_free_ char *copy = strdup(req->path);
+
+	return copy && percent_decode(copy, false) == 0;
+}
+
+/* Answers what is not even a request. */
+static bool refuse(struct http_request *req)
+{
+	int err = buf_error(&req->body);
+
+	if (err)
+		http_reply_error(req, err == -EFBIG ? 413 : 500, "%s",
+				 err == -EFBIG ? "the body is too large" : strerror(-err));
+	else if (!path_is_whole(req))
+		http_reply_error(req, 400, "the path has a broken %% escape");
+	else if ((err = parse_query(req)))
+		http_reply_error(req, err == -EINVAL ? 400 : 500, "%s",
+				 err == -EINVAL ? "the query has a broken % escape"
+						: strerror(-err));
+	else
+		return false;
+	return true;
+}
+
+static enum MHD_Result send_response(struct http_request *req)
+{
+	if (!req->response)
+		return MHD_NO;
+	return MHD_queue_response(req->conn, req->status, req->response);
+}
+
+/* The client is not there any more; libmicrohttpd still has to be told, or told us. */
+static void lose(struct http_request *req)
+{
+	void (*gone)(void *ctx) = req->gone;
+	bool was_open = req->state == KEPT || req->state == IN_HANDLER;
+
+	loop_del(req->env->loop, &req->watch);
+	req->gone = NULL;
+	req->state = GONE;
+	if (was_open && gone)
+		gone(req->gone_ctx);
+	else if (was_open)
+		req->orphan = true;
+}
+
+static void resume(struct request_env *env, struct MHD_Connection *conn)
+{
+	MHD_resume_connection(conn);
+	env->resumed(env->server);
+}
+
+static void on_hangup(struct loop_fd *w, uint32_t events)
+{
+	struct http_request *req =
+		(struct http_request *)((char *)w - offsetof(struct http_request, watch));
+	struct MHD_Connection *conn = req->conn;
+	struct request_env *env = req->env;
+
+	log_debug("%s hung up (%#x)", req->remote, events);
+	lose(req);
+	resume(env, conn);
+}
+
+static int watch(struct http_request *req)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	req->watch.cb = on_hangup;
+	/* Readable is not asked for: what a client sends ahead of the reply stays in the socket. */
+	return loop_add(req->env->loop, &req->watch, info->connect_fd, EPOLLRDHUP);
+}
+
+static enum MHD_Result keep(struct http_request *req)
+{
+	if (watch(req)) {
+		lose(req);
+		return MHD_NO;
+	}
+	req->state = KEPT;
+	MHD_suspend_connection(req->conn);
+	return MHD_YES;
+}
+
+static enum MHD_Result dispatch(struct http_request *req)
+{
+	if (refuse(req))
+		return send_response(req);
+	req->state = IN_HANDLER;
+	req->env->handler(req, req->env->ctx);
+	return req->state == ANSWERED ? send_response(req) : keep(req);
+}
+
+static const char *header(const struct http_request *req, const char *name)
+{
+	return MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, name);
+}
+
+/* A client that asks first need not send a body that is not taken. */
+static bool body_is_announced_too_large(const struct http_request *req)
+{
+	int64_t length;
+	int err = param_int(header(req, "Content-Length"), &length);
+
+	return header(req, "Expect") &&
+	       (err == -ERANGE || (!err && (uint64_t)length > req->body.max));
+}
+
+static enum MHD_Result take_head(struct http_request *req, const char *method)
+{
+	static const char *const names[] = {
+		[HTTP_GET] = "GET",
+		[HTTP_HEAD] = "HEAD",
+		[HTTP_POST] = "POST",
+	};
+
+	snprintf(req->method_name, sizeof(req->method_name), "%s", method);
+	req->method = HTTP_OTHER;
+	for (int m = HTTP_GET; m < HTTP_OTHER; m++)
+		if (strcmp(method, names[m]) == 0)
+			req->method = (enum http_method)m;
+	req->state = BODY;
+	if (req->refused)
+		http_reply_error(req, 503, "too many connections");
+	else if (body_is_announced_too_large(req))
+		http_reply_error(req, 413, "the body is too large");
+	return req->state == ANSWERED ? send_response(req) : MHD_YES;
+}
+
+static enum MHD_Result take_body(struct http_request *req, const char *data, size_t *size)
+{
+	/* Nobody looks at what comes with the other methods. */
+	if (req->method == HTTP_POST)
+		buf_append(&req->body, data, *size);
+	*size = 0;
+	return MHD_YES;
+}
+
+enum MHD_Result request_access(struct http_request *req, const char *method, const char *data,
+			       size_t *size)
+{
+	switch (req->state) {
+	case NEW:
+		return take_head(req, method);
+	case BODY:
+		return *size ? take_body(req, data, size) : dispatch(req);
+	case ANSWERED:
+		return send_response(req);
+	default:
+		return MHD_NO;
+	}
+}
+
+void request_completed(struct http_request *req)
+{
+	lose(req);
+	req->conn = NULL;
+	if (!req->orphan)
+		request_free(req);
+}
+
+void requests_abandon(struct request_env *env)
+{
+	struct http_request *next;
+
+	for (struct http_request *req = env->all; req; req = next) {
+		struct MHD_Connection *conn = req->conn;
+
+		next = req->next;
+		if (req->state != KEPT)
+			continue;
+		lose(req);
+		resume(env, conn);
+	}
+}
+
+void requests_free(struct request_env *env)
+{
+	while (env->all)
+		request_free(env->all);
+}
+
+enum http_method http_method(const struct http_request *req)
+{
+	return req->method;
+}
+
+const char *http_method_name(const struct http_request *req)
+{
+	return req->method_name;
+}
+
+const char *http_path(const struct http_request *req)
+{
+	return req->path;
+}
+
+const char *http_query(const struct http_request *req)
+{
+	return req->query;
+}
+
+const char *http_param(const struct http_request *req, const char *name)
+{
+	const char *s = req->params.data, *end = s ? s + req->params.len : NULL;
+
+	while (s < end) {
+		const char *value = s + strlen(s) + 1;
+
+		if (strcmp(s, name) == 0)
+			return value;
+		s = value + strlen(value) + 1;
+	}
+	return NULL;
+}
+
+const struct buf *http_body(const struct http_request *req)
+{
+	return &req->body;
+}
+
+const char *http_remote(const struct http_request *req)
+{
+	return req->remote;
+}
+
+void http_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx)
+{
+	req->gone = gone;
+	req->gone_ctx = ctx;
+}
+
+static struct MHD_Response *make_response(const struct http_header *headers, size_t nheaders,
+					  struct buf *body)
+{
+	struct MHD_Response *r;
+	bool good;
+
+	if (body->len)
+		r = MHD_create_response_from_buffer_with_free_callback(body->len, body->data, free);
+	else
+		r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	if (!r)
+		return NULL;
+	if (body->len)
+		*body = (struct buf){0};
+	good = MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	for (size_t i = 0; i < nheaders; i++)
+		good = MHD_add_response_header(r, headers[i].name, headers[i].value) && good;
+	if (good)
+		return r;
+	MHD_destroy_response(r);
+	return NULL;
+}
+
+/* Without memory for a response there is none, and the connection is closed. */
+static void answer(struct http_request *req, unsigned int status, const struct http_header *headers,
+		   size_t nheaders, struct buf *body)
+{
+	bool kept = req->state == KEPT;
+
+	loop_del(req->env->loop, &req->watch);
+	req->gone = NULL;
+	req->state = ANSWERED;
+	req->status = status;
+	req->response = make_response(headers, nheaders, body);
+	if (kept)
+		resume(req->env, req->conn);
+}
+
+void http_reply(struct http_request *req, unsigned int status, const struct http_header *headers,
+		size_t nheaders, struct buf *body)
+{
+	int err = buf_error(body);
+
+	if (err && req->state != GONE) {
+		buf_deinit(body);
+		http_reply_error(req, 500, "%s", strerror(-err));
+		return;
+	}
+	if (req->state == GONE) {
+		req->orphan = false;
+		if (!req->conn)
+			request_free(req);
+	} else if (req->state != ANSWERED) {
+		answer(req, status, headers, nheaders, body);
+	}
+	buf_deinit(body);
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "params.h"
+#include "request.h"
+
+enum {
+	CONNECTIONS_DEFAULT = 128,
+	/* Connections over the limit that are open at the same time, to be told so. */
+	CONNECTIONS_REFUSED = 16,
+	REFUSED_SECONDS = 2,
+	ENDED_SECONDS = 1,
+	IDLE_SECONDS_DEFAULT = 30,
+	BODY_DEFAULT = 1 << 20,
+	/* Per connection: request line, headers and libmicrohttpd's own tables must fit. */
+	MEMORY = 32 << 10,
+	BACKLOG = 128,
+	/* A client that vanished without a word is found out after idle + count * interval seconds.
+	 */
+	KEEPALIVE_IDLE = 30,
+	KEEPALIVE_INTERVAL = 10,
+	KEEPALIVE_COUNT = 3,
+};
+
+/*
+ * @again: libmicrohttpd has to be run though nothing happens on its sockets: a connection was
+ *resumed, or one was closed while so many were open that it had stopped to accept
+ */
+struct http_server {
+	struct request_env requests;
+	struct loop *loop;
+	struct MHD_Daemon *daemon;
+	struct loop_fd watch;
+	struct loop_timer timer;
+	unsigned int port;
+	unsigned int max_connections;
+	unsigned int idle_seconds;
+	unsigned int nconnections;
+	unsigned int nadmitted;
+	bool again;
+	bool closing;
+};
+
+/* A connection; what libmicrohttpd's own timeout does not see is a client that dribbles. */
+struct connection {
+	struct http_server *server;
+	int fd;
+	bool admitted;
+	struct loop_timer deadline;
+};
+
+static void on_deadline(struct loop_timer *t)
+{
+	struct connection *c =
+		(struct connection *)((char *)t - offsetof(struct connection, deadline));
+
+	log_debug("a client is too slow: closing its connection");
+	/* libmicrohttpd sees the end of the stream and tears the connection down. */
+	shutdown(c->fd, SHUT_RDWR);
+}
+
+static void set_deadline(struct connection *c, unsigned int seconds)
+{
+	if (!c->admitted)
+		seconds = REFUSED_SECONDS;
+	loop_timer_set(c->server->loop, &c->deadline, seconds * NSEC_PER_SEC);
+}
+
+static struct connection *connection_of(struct MHD_Connection *conn)
+{
+	return MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static void set_keepalive(int fd)
+{
+	static const int on = 1, idle = KEEPALIVE_IDLE, interval = KEEPALIVE_INTERVAL,
+			 count = KEEPALIVE_COUNT;
+
+	/* Without them a vanished client is noticed later. */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+static void admit(struct connection *c)
+{
+	if (c->admitted || c->server->nadmitted >= c->server->max_connections)
+		return;
+	c->admitted = true;
+	c->server->nadmitted++;
+}
+
+static void connection_opened(struct http_server *s, struct MHD_Connection *conn, void **ctx)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	s->nconnections++;
+	*ctx = c;
+	if (!c)
+		return; /* on_request_line() closes it */
+	c->server = s;
+	c->fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	admit(c);
+	c->deadline.cb = on_deadline;
+	set_keepalive(c->fd);
+	/* Silence for so long is libmicrohttpd's to end; it looks at the clock less often. */
+	set_deadline(c, 2 * s->idle_seconds);
+}
+
+static void connection_closed(struct http_server *s, void **ctx)
+{
+	struct connection *c = *ctx;
+
+	if (s->nconnections-- >= s->max_connections + CONNECTIONS_REFUSED)
+		s->again = true;
+	*ctx = NULL;
+	if (!c)
+		return;
+	s->nadmitted -= c->admitted;
+	loop_timer_clear(s->loop, &c->deadline);
+	free(c);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		connection_opened(cls, conn, ctx);
+	else
+		connection_closed(cls, ctx);
+}
+
+static void *on_request_line(void *cls, const char *target, struct MHD_Connection *conn)
+{
+	struct http_server *s = cls;
+	struct connection *c = connection_of(conn);
+
+	if (!c || s->closing)
+		return NULL;
+	admit(c); /* somebody may have left meanwhile */
+	set_deadline(c, s->idle_seconds);
+	return request_begin(&s->requests, conn, target ? target : "", !c->admitted);
+}
+
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *conn, const char *url,
+				 const char *method, const char *version, const char *data,
+				 size_t *size, void **ctx)
+{
+	struct http_server *s = cls;
+	struct connection *c = connection_of(conn);
+	enum MHD_Result result;
+
+	(void)url;
+	(void)version;
+	if (!*ctx || s->closing)
+		return MHD_NO;
+	result = request_access(*ctx, method, data, size);
+	if (request_is_complete(*ctx))
+		loop_timer_clear(s->loop, &c->deadline);
+	return result;
+}
+
+/* Whether the client has closed its side, and all it sent was read. */
+static bool at_end(const struct connection *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct http_server *s = cls;
+	struct connection *c = connection_of(conn);
+
+	(void)why;
+	if (*ctx)
+		request_completed(*ctx);
+	*ctx = NULL;
+	/*
+	 * The end may have come together with the request, in one event of which libmicrohttpd took
+	 * the data only. It still gets to requests that it has already read.
+	 */
+	if (c)
+		set_deadline(c, at_end(c) ? ENDED_SECONDS : 2 * s->idle_seconds);
+}
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	(void)cls;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("libmicrohttpd: %s", line);
+}
+
+/* When libmicrohttpd has to be run without anything happening on its sockets. */
+static void set_timer(struct http_server *s)
+{
+	MHD_UNSIGNED_LONG_LONG ms = 0;
+
+	if (s->again)
+		loop_timer_set(s->loop, &s->timer, 0);
+	else if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
+		/* A moment after its time: at the very time it would find nothing to do yet. */
+		loop_timer_set(s->loop, &s->timer, ms ? (ms + 1) * NSEC_PER_MSEC : 0);
+	else
+		loop_timer_clear(s->loop, &s->timer);
+}
+
+static void on_resumed(struct http_server *s)
+{
+	s->again = true;
+	set_timer(s);
+}
+
+static void run_daemon(struct http_server *s)
+{
+	s->again = false;
+	MHD_run(s->daemon);
+	set_timer(s);
+}
+
+static void on_ready(struct loop_fd *w, uint32_t events)
+{
+	(void)events;
+	run_daemon((struct http_server *)((char *)w - offsetof(struct http_server, watch)));
+}
+
+static void on_timer(struct loop_timer *t)
+{
+	run_daemon((struct http_server *)((char *)t - offsetof(struct http_server, timer)));
+}
+
+static int bind_to(int fd, const struct sockaddr_storage *ss, socklen_t len)
+{
+	static const int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
+		return -errno;
+	if (ss->ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)))
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)ss, len) || listen(fd, BACKLOG))
+		return -errno;
+	return 0;
+}
+
+/* A listening socket, or -errno. */
+static int listen_on(const char *addr, unsigned int *port)
+{
+	_cleanup_close_ int fd = -1;
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int err;
+
+	err = http_addr_parse(addr, &ss, &len, NULL);
+	if (err)
+		return err;
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	err = bind_to(fd, &ss, len);
+	if (err)
+		return err;
+	if (getsockname(fd, (struct sockaddr *)&ss, &len))
+		return -errno;
+	*port = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
+					       : ((struct sockaddr_in *)&ss)->sin_port);
+	return take_fd(fd);
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
+{
+	return MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+		on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+		fd, MHD_OPTION_CONNECTION_LIMIT, s->max_connections + CONNECTIONS_REFUSED,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+		s->idle_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+		MHD_OPTION_URI_LOG_CALLBACK, on_request_line, s, MHD_OPTION_END);
+}
+
+static int start(struct http_server *s, const char *addr)
+{
+	int err, fd = listen_on(addr, &s->port);
+
+	if (fd < 0)
+		return fd;
+	s->daemon = start_daemon(s, fd);
+	if (!s->daemon) {
+		err = -errno;
+		close(fd);
+		return err ? err : -ENOMEM;
+	}
+	err = loop_add(s->loop, &s->watch,
+		       MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, EPOLLIN);
+	if (!err)
+		set_timer(s);
+	return err;
+}
+
+int http_server_create(struct loop *loop, const struct http_config *cfg, http_handler handler,
+		       void *ctx, struct http_server **out)
+{
+	struct http_server *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->loop = loop;
+	s->watch.fd = -1;
+	s->watch.cb = on_ready;
+	s->timer.cb = on_timer;
+	s->max_connections = cfg->max_connections ? cfg->max_connections : CONNECTIONS_DEFAULT;
+	s->idle_seconds = cfg->idle_seconds ? cfg->idle_seconds : IDLE_SECONDS_DEFAULT;
+	s->requests = (struct request_env){
+		.loop = loop,
+		.handler = handler,
+		.ctx = ctx,
+		.resumed = on_resumed,
+		.server = s,
+		.max_body = cfg->max_body ? cfg->max_body : BODY_DEFAULT,
+	};
+	err = start(s, cfg->addr);
+	if (err) {
+		http_server_destroy(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+/* libmicrohttpd must not be stopped while it has a suspended connection, nor close the port twice.
+ */
+static void stop(struct http_server *s)
+{
+	int fd = MHD_quiesce_daemon(s->daemon);
+
+	requests_abandon(&s->requests);
+	loop_timer_clear(s->loop, &s->timer);
+	MHD_run(s->daemon);
+	MHD_stop_daemon(s->daemon);
+	if (fd >= 0)
+		close(fd);
+}
+
+void http_server_destroy(struct http_server *s)
+{
+	if (!s)
+		return;
+	s->closing = true;
+	loop_del(s->loop, &s->watch);
+	if (s->daemon)
+		stop(s);
+	requests_free(&s->requests);
+	free(s);
+}
+
+unsigned int http_server_port(const struct http_server *s)
+{
+	return s->port;
+}
