@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The front door. `make help` lists the targets; `make demo` and `make check` are all that a fresh
+# Debian 12 needs.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+
+# V=1 shows the commands.
+ifeq ($(V),1)
+say = @:
+Q :=
+else
+say = @printf '  %-8s%s\n'
+Q := @
+endif
+
+# DEBUG=1: no optimisation. SAN=1: AddressSanitizer and UndefinedBehaviorSanitizer. Each has its own tree.
+ifeq ($(SAN),1)
+B := build/san
+MODE_CFLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifeq ($(DEBUG),1)
+B := build/debug
+MODE_CFLAGS := -O0
+else
+B := build
+MODE_CFLAGS := -O2 -D_FORTIFY_SOURCE=2
+endif
+
+VERSION := 0.1
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+FUZZ_CC ?= clang
+CFLAGS ?= -g
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	-Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wno-missing-field-initializers
+HARDENING := -fPIE -fstack-protector-strong -fcf-protection -fstack-clash-protection
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKPPROF_VERSION='"$(VERSION)"' $(CFLAGS) $(MODE_CFLAGS) $(WARNINGS) \
+	$(HARDENING) $(PKG_CFLAGS) -MMD -MP
+PKGS := libmicrohttpd libdw libelf liblzma zlib
+# Asked only when something is compiled: on a fresh machine pkg-config is not there yet.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(MODE_CFLAGS) $(LDFLAGS)
+
+LIB_SRC := $(sort $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c))) kmod/walk.c
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+UNITS := $(UNIT_SRC:tests/unit/%.c=$B/tests/%)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
+
+.PHONY: help
+help: ## this list
+	@echo 'kpprof: pprof for any native process. Targets:'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
+	@echo 'Switches: DEBUG=1 (-O0), SAN=1 (ASan and UBSan), V=1 (show commands), MINUTES=n (fuzz), T=name (check: only tests so named).'
+
+.PHONY: all
+all: $B/kpprofd ## build the agent into build/
+
+.PHONY: deps
+deps: ## install what building, demo and tests need, by package name
+	@tools/deps build demo check
+
+.PHONY: demo
+demo: ## nginx under load, a 5 s CPU profile over HTTP, go tool pprof -top
+	@tools/deps build demo
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tools/demo $B/kpprofd
+
+.PHONY: check
+check: ## every test; ends in "N passed, N failed"
+	@tools/deps build demo check
+	@tests/run $(T)
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for MINUTES (default 1)
+	@tools/deps build check
+	@$(MAKE) --no-print-directory -j$$(nproc) fuzzers
+	@tests/fuzz/run minutes $(or $(MINUTES),1)
+
+.PHONY: units fuzzers
+units: $(UNITS)
+fuzzers: $(FUZZERS)
+
+.PHONY: format
+format: ## clang-format on everything
+	@git ls-files --cached --others --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+$B/kpprofd: $B/agent/main.o $B/libkpprof.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$B/libkpprof.a: $(LIB_OBJ)
+	@rm -f $@
+	$(say) AR $@
+	$(Q)$(AR) rcs $@ $^
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$B/tests/%: tests/unit/%.c $B/libkpprof.a
+	@mkdir -p $(@D)
+	$(say) UNIT $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests/unit -o $@ $< $B/libkpprof.a $(PKG_LIBS) -lcmocka
+
+# Programs that tests drive; they print what a part of the library makes of a file.
+$B/tests/%: tests/tools/%.c $B/libkpprof.a
+	@mkdir -p $(@D)
+	$(say) TOOL $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libkpprof.a $(PKG_LIBS)
+
+# Fuzzers compile the production sources themselves, instrumented.
+FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKPPROF_VERSION='"fuzz"' -g -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined -Wno-gnu-variable-sized-type-not-at-end $(PKG_CFLAGS) -MMD -MP
+FUZZ_OBJ := $(LIB_SRC:%.c=build/fuzz/%.o)
+
+build/fuzz/libkpprof.a: $(FUZZ_OBJ)
+	@rm -f $@
+	$(say) AR $@
+	$(Q)$(AR) rcs $@ $^
+
+build/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(say) FUZZ_CC $@
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
+
+build/fuzz/%: tests/fuzz/%.c build/fuzz/libkpprof.a
+	@mkdir -p $(@D)
+	$(say) FUZZ $@
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libkpprof.a $(PKG_LIBS)
+
+.SECONDARY:
+-include $(shell find build -name '*.d' 2>/dev/null)

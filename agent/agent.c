@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/find.h"
+#include "http/index.h"
+#include "http/params.h"
+#include "http/route.h"
+#include "http/server.h"
+#include "profile/cmdline.h"
+#include "profile/cpu.h"
+#include "profile/symbol.h"
+
+struct agent {
+	struct engine *engine;
+	struct http_server *server;
+	struct target target;
+};
+
+static void serve_index(struct http_request *req, const struct route *route)
+{
+	unsigned int counts[ENDPOINT_N] = {0};
+	_cleanup_buf_ struct buf page = {0};
+	int err;
+
+	counts[ENDPOINT_GOROUTINE] = counts[ENDPOINT_THREAD] = find_threads(&route->target);
+	err = index_page(route, counts, &page);
+	if (err)
+		http_reply_error(req, 500, "%s", strerror(-err));
+	else
+		http_reply_html(req, &page);
+}
+
+static void serve_not_here(struct http_request *req, const struct route *route)
+{
+	http_reply_error(
+		req, 501,
+		"%s is not served by kpprofd %s; this version has profile, cmdline and symbol",
+		endpoint_name(route->endpoint), KPPROF_VERSION);
+}
+
+/* Whether the target is there at all; one that is not is said so, whatever was asked about it. */
+static bool check_target(struct http_request *req, const struct target *target)
+{
+	_cleanup_buf_ struct buf pids = {0};
+	char name[128];
+	int err;
+
+	if (target->kind == TARGET_BOX)
+		return true;
+	err = find_processes(target, &pids);
+	if (err == -ESRCH)
+		http_reply_error(req, 404, "no such target: %s",
+				 target_describe(target, name, sizeof(name)));
+	else if (err)
+		http_reply_error(req, 500, "%s", strerror(-err));
+	return !err;
+}
+
+static void serve(struct agent *a, struct http_request *req, const struct route *route)
+{
+	/* pprof gives up on a symbol request that fails, so that one has no target that is not
+	 * there. */
+	if (route->endpoint == ENDPOINT_SYMBOL) {
+		symbol_serve(a->engine, req, &route->target);
+		return;
+	}
+	if (!check_target(req, &route->target))
+		return;
+	switch (route->endpoint) {
+	case ENDPOINT_INDEX:
+		serve_index(req, route);
+		break;
+	case ENDPOINT_PROFILE:
+		cpu_serve(a->engine, req, &route->target);
+		break;
+	case ENDPOINT_CMDLINE:
+		cmdline_serve(req, &route->target);
+		break;
+	default:
+		serve_not_here(req, route);
+		break;
+	}
+}
+
+static void handle(struct http_request *req, void *ctx)
+{
+	struct agent *a = ctx;
+	struct route route;
+
+	log_info("%s %s %s", http_remote(req), http_method_name(req), http_path(req));
+	switch (route_parse(http_path(req), http_param(req, "pid"), http_param(req, "comm"),
+			    &a->target, &route)) {
+	case ROUTE_OK:
+		if (http_method_check(req, route.endpoint == ENDPOINT_SYMBOL))
+			serve(a, req, &route);
+		break;
+	case ROUTE_REDIRECT:
+		http_reply_redirect(req, route.location);
+		break;
+	case ROUTE_UNKNOWN_PROFILE:
+		http_reply_error(req, 404, "Unknown profile");
+		break;
+	case ROUTE_NOT_FOUND:
+		http_reply_text(req, 404, "404 page not found\n");
+		break;
+	case ROUTE_BAD_TARGET:
+		http_reply_error(req, 400, "%s", route.why);
+		break;
+	}
+}
+
+static int listen_on(struct agent *a, struct loop *loop, const char *addr)
+{
+	const struct http_config cfg = {.addr = addr};
+	struct sockaddr_storage ss;
+	const char *why = NULL;
+	socklen_t len;
+	int err = http_addr_parse(addr, &ss, &len, &why);
+
+	if (!err)
+		err = http_server_create(loop, &cfg, handle, a, &a->server);
+	if (err)
+		log_error("cannot listen on %s: %s", addr, why ? why : strerror(-err));
+	else
+		log_info("listening on %s", addr);
+	return err;
+}
+
+int agent_create(struct loop *loop, const struct agent_config *cfg, struct agent **out)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+	int err;
+
+	if (!a)
+		return -ENOMEM;
+	a->target = cfg->target;
+	err = engine_create(loop, &a->engine);
+	if (!err && cfg->addr)
+		err = listen_on(a, loop, cfg->addr);
+	if (err) {
+		agent_destroy(a);
+		return err;
+	}
+	*out = a;
+	return 0;
+}
+
+void agent_destroy(struct agent *a)
+{
+	if (!a)
+		return;
+	/* Requests first: they hold captures, and those hold the engine. */
+	http_server_destroy(a->server);
+	engine_destroy(a->engine);
+	free(a);
+}

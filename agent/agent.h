@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The daemon without its command line: engine, server, and which request goes where. */
+#ifndef KPPROF_AGENT_H
+#define KPPROF_AGENT_H
+
+#include "engine/target.h"
+
+struct agent;
+struct loop;
+
+/**
+ * struct agent_config - how the agent runs
+ * @addr: where to listen, NULL for nowhere
+ * @target: what /debug/pprof/ without a target is about
+ */
+struct agent_config {
+	const char *addr;
+	struct target target;
+};
+
+/**
+ * agent_create() - an agent on a loop; it listens when @cfg has an address
+ *
+ * Return: 0, or -errno; why an address was refused is logged.
+ */
+int agent_create(struct loop *loop, const struct agent_config *cfg, struct agent **out);
+
+/** agent_destroy() - end all captures, close all connections, free everything */
+void agent_destroy(struct agent *a);
+
+#endif /* KPPROF_AGENT_H */
