@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The walker over a made-up address space: one code mapping, one stack, rows by hand. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../kmod/walk.h"
+
+#define CODE	    0x400000ull
+#define CODE_SIZE   0x4000ull
+#define CODE_OFFSET 0x1000ull
+#define STACK	    0x7fff0000ull
+#define STACK_WORDS 600u
+
+struct space {
+	unsigned char code[CODE_SIZE];
+	uint64_t stack[STACK_WORDS];
+	uint64_t dumped; /* words that can be read */
+	struct kpprof_map map;
+	struct kpprof_rows rows;
+	uint32_t pcs[16];
+	uint16_t index[16];
+	struct kpprof_rule rules[16];
+};
+
+static int space_read(void *ctx, __u64 addr, __u64 *val)
+{
+	const struct space *s = ctx;
+
+	if (addr >= CODE && addr - CODE + 8 <= CODE_SIZE) {
+		memcpy(val, s->code + (addr - CODE), 8);
+		return 0;
+	}
+	if (addr >= STACK && addr - STACK + 8 <= s->dumped * 8) {
+		memcpy(val, (const char *)s->stack + (addr - STACK), 8);
+		return 0;
+	}
+	return addr >= STACK && addr - STACK < sizeof(s->stack) ? -ENODATA : -EFAULT;
+}
+
+static void space_init(struct space *s)
+{
+	memset(s, 0, sizeof(*s));
+	memset(s->code, 0x90, sizeof(s->code));
+	s->dumped = STACK_WORDS;
+	s->map = (struct kpprof_map){
+		.start = CODE, .end = CODE + CODE_SIZE, .offset = CODE_OFFSET, .rows = &s->rows};
+	s->rows = (struct kpprof_rows){
+		.pcs = s->pcs, .index = s->index, .rules = s->rules, .nrules = 1};
+}
+
+/* Code from address @from on follows @rule, which becomes a rule of its own. */
+static void row(struct space *s, uint64_t from, struct kpprof_rule rule)
+{
+	uint32_t i = s->rows.nrows++;
+
+	s->pcs[i] = (uint32_t)(from - CODE + CODE_OFFSET);
+	if (rule.kind == KPPROF_RULE_NONE) {
+		s->index[i] = 0;
+		return;
+	}
+	s->index[i] = (uint16_t)s->rows.nrules;
+	s->rules[s->rows.nrules++] = rule;
+}
+
+static void call_direct(struct space *s, uint64_t ra, uint64_t to)
+{
+	int32_t rel = (int32_t)(to - ra);
+
+	s->code[ra - CODE - 5] = 0xe8;
+	memcpy(&s->code[ra - CODE - 4], &rel, 4);
+}
+
+static void call_rax(struct space *s, uint64_t ra)
+{
+	s->code[ra - CODE - 2] = 0xff;
+	s->code[ra - CODE - 1] = 0xd0;
+}
+
+static struct kpprof_rule cfa(uint8_t reg, int32_t off)
+{
+	return (struct kpprof_rule){.kind = KPPROF_RULE_CFA, .reg = reg, .off = off};
+}
+
+static const struct kpprof_rule stop = {.kind = KPPROF_RULE_STOP};
+static const struct kpprof_rule none = {.kind = KPPROF_RULE_NONE};
+
+static struct kpprof_walk walk_from(struct space *s, uint64_t ip, uint64_t sp, uint64_t fp)
+{
+	struct kpprof_walk w = {
+		.maps = &s->map, .nmaps = 1, .ip = ip, .read = space_read, .ctx = s};
+
+	w.regs[KPPROF_REG_SP] = sp;
+	w.regs[KPPROF_REG_FP] = fp;
+	return w;
+}
+
+static void test_cfa_chain(void **state)
+{
+	static struct space s;
+	struct kpprof_rule saves_fp = cfa(KPPROF_REG_SP, 24);
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	saves_fp.fp = KPPROF_FP_CFA;
+	saves_fp.fp_off = -16;
+	row(&s, CODE + 0x000, saves_fp);
+	row(&s, CODE + 0x100, cfa(KPPROF_REG_FP, 16));
+	row(&s, CODE + 0x200, stop);
+	s.stack[1] = STACK + 8 * 10; /* saved fp, at CFA - 16 */
+	s.stack[2] = CODE + 0x110;   /* at CFA - 8 */
+	s.stack[11] = CODE + 0x210;  /* fp + 8 */
+	w = walk_from(&s, CODE + 0x10, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 3);
+	assert_int_equal(pcs[0], CODE + 0x10);
+	assert_int_equal(pcs[1], CODE + 0x110 - 1);
+	assert_int_equal(pcs[2], CODE + 0x210 - 1);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+	assert_int_equal(w.guesses, 0);
+	assert_int_equal(w.depth, 8 * 12);
+}
+
+/* A return address that is the first byte after a call belongs to the caller's row, not the next
+ * one. */
+static void test_call_at_end_of_row(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, cfa(KPPROF_REG_SP, 8));
+	row(&s, CODE + 0x100, stop);
+	row(&s, CODE + 0x200, cfa(KPPROF_REG_SP, 8));
+	s.stack[0] = CODE + 0x200;
+	w = walk_from(&s, CODE + 1, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+}
+
+static void test_deref_and_plt(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE,
+	    (struct kpprof_rule){
+		    .kind = KPPROF_RULE_DEREF, .reg = KPPROF_REG_FP, .off = -8, .off2 = 8});
+	row(&s, CODE + 0x100,
+	    (struct kpprof_rule){
+		    .kind = KPPROF_RULE_PLT, .reg = KPPROF_REG_SP, .off = 8, .off2 = 11});
+	row(&s, CODE + 0x200, stop);
+	s.stack[4] = STACK + 8 * 6;
+	s.stack[6] = CODE + 0x10c + 1; /* CFA = stack[4] + 8 */
+	s.stack[8] = CODE + 0x201;     /* second byte half of the entry: 8 more */
+	w = walk_from(&s, CODE, STACK, STACK + 8 * 5);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 3);
+	assert_int_equal(pcs[1], CODE + 0x10c);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+}
+
+static void test_signal_restores_everything(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, cfa(KPPROF_REG_SP, 8));
+	row(&s, CODE + 0x100, (struct kpprof_rule){.kind = KPPROF_RULE_SIGNAL});
+	/* Interrupted in code whose CFA hangs on rax: known, because the signal frame has it. */
+	row(&s, CODE + 0x200, cfa(0, 8));
+	row(&s, CODE + 0x300, stop);
+	s.stack[0] = CODE + 0x110;
+	s.stack[1 + (40 + 8 * 13) / 8] = STACK + 8 * 100; /* rax */
+	s.stack[1 + (40 + 8 * 15) / 8] = STACK + 8 * 90;  /* rsp */
+	s.stack[1 + (40 + 8 * 16) / 8] = CODE + 0x200;	  /* rip: first byte of its row */
+	s.stack[100] = CODE + 0x301;
+	w = walk_from(&s, CODE, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 4);
+	assert_int_equal(pcs[2], CODE + 0x200);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+	assert_int_equal(w.guesses, 0);
+}
+
+static void test_ends(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, cfa(KPPROF_REG_SP, 8));
+	row(&s, CODE + 0x100, (struct kpprof_rule){.kind = KPPROF_RULE_UNSUPPORTED});
+	row(&s, CODE + 0x200, (struct kpprof_rule){.kind = KPPROF_RULE_SWITCH});
+	row(&s, CODE + 0x300, cfa(KPPROF_REG_SP, 0));
+	row(&s, CODE + 0x400, cfa(3, 8));
+	w = walk_from(&s, CODE + 0x100, STACK, 0);
+	kpprof_walk(&w, pcs, 8);
+	assert_int_equal(w.end, KPPROF_END_UNSUPPORTED);
+	w = walk_from(&s, CODE + 0x200, STACK, 0);
+	kpprof_walk(&w, pcs, 8);
+	assert_int_equal(w.end, KPPROF_END_SWITCH);
+	w = walk_from(&s, CODE + 0x300, STACK, 0);
+	kpprof_walk(&w, pcs, 8);
+	assert_int_equal(w.end, KPPROF_END_NO_PROGRESS);
+	/* rbx is known in the interrupted frame, and not in its caller. */
+	s.stack[0] = CODE + 0x401;
+	w = walk_from(&s, CODE, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.end, KPPROF_END_UNSUPPORTED);
+	/* Past what was copied of the stack, and where there is no memory. */
+	s.dumped = 4;
+	w = walk_from(&s, CODE, STACK + 8 * 4, 0);
+	kpprof_walk(&w, pcs, 8);
+	assert_int_equal(w.end, KPPROF_END_NOT_DUMPED);
+	w = walk_from(&s, CODE, 0x1000, 0);
+	kpprof_walk(&w, pcs, 8);
+	assert_int_equal(w.end, KPPROF_END_UNREADABLE);
+	/* A caller outside all code is none. */
+	s.dumped = STACK_WORDS;
+	s.stack[0] = 0x123456;
+	w = walk_from(&s, CODE, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 1);
+	assert_int_equal(w.end, KPPROF_END_NO_MAPPING);
+	s.map.flags = KPPROF_MAP_PENDING;
+	w = walk_from(&s, CODE, STACK, 0);
+	kpprof_walk(&w, pcs, 8);
+	assert_int_equal(w.end, KPPROF_END_PENDING);
+	assert_int_equal(w.end_map, 0);
+}
+
+static void test_too_deep(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, cfa(KPPROF_REG_SP, 8));
+	for (unsigned int i = 0; i < STACK_WORDS; i++)
+		s.stack[i] = CODE + 0x10;
+	w = walk_from(&s, CODE, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 8);
+	assert_int_equal(w.end, KPPROF_END_TOO_DEEP);
+}
+
+static void test_frame_pointer_without_rows(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	s.map.rows = NULL;
+	call_rax(&s, CODE + 0x110);
+	s.stack[4] = STACK + 8 * 20;
+	s.stack[5] = CODE + 0x110;
+	s.stack[20] = 0;
+	s.stack[21] = 0; /* the outermost frame */
+	w = walk_from(&s, CODE + 0x50, STACK, STACK + 8 * 4);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(pcs[1], CODE + 0x10f);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+	assert_int_equal(w.guesses, 0);
+}
+
+/* On the ret instruction, and before the prologue, the return address is on top. */
+static void test_leaf_without_frame(void **state)
+{
+	static struct space s;
+	static const unsigned char prologue[] = {0x55, 0x48, 0x89, 0xe5};
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, none);
+	row(&s, CODE + 0x100, stop);
+	call_direct(&s, CODE + 0x110, CODE);
+	memcpy(s.code, prologue, sizeof(prologue));
+	s.code[0x40] = 0xc3;
+	s.stack[0] = CODE + 0x110;
+	w = walk_from(&s, CODE, STACK, STACK + 64);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.guesses, 0);
+	w = walk_from(&s, CODE + 0x40, STACK, STACK + 64);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.guesses, 0);
+	/* Between push and mov the return address is one word up. */
+	s.stack[0] = 0;
+	s.stack[1] = CODE + 0x110;
+	w = walk_from(&s, CODE + 1, STACK, STACK + 64);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.guesses, 0);
+}
+
+/* Left-overs of earlier calls lie below the true return address: they called something else. */
+static void test_guess_skips_leftovers(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, none);	     /* the function that is running */
+	row(&s, CODE + 0x200, none); /* another */
+	row(&s, CODE + 0x1000, stop);
+	call_direct(&s, CODE + 0x1010, CODE + 0x200);
+	call_direct(&s, CODE + 0x1020, CODE);
+	call_rax(&s, CODE + 0x1030);
+	s.stack[2] = CODE + 0x1010; /* stale: called another function */
+	s.stack[3] = CODE + 0x1030; /* possible, but not as good as the next */
+	s.stack[5] = CODE + 0x1020;
+	w = walk_from(&s, CODE + 0x20, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(pcs[1], CODE + 0x101f);
+	assert_int_equal(w.guesses, 1);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+	/* Without a better one the indirect call is taken; with none at all the stack ends. */
+	s.stack[5] = 0;
+	w = walk_from(&s, CODE + 0x20, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(pcs[1], CODE + 0x102f);
+	s.stack[3] = 0;
+	w = walk_from(&s, CODE + 0x20, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 1);
+	assert_int_equal(w.end, KPPROF_END_NO_ROWS);
+}
+
+static void test_guess_through_tail_call(void **state)
+{
+	static struct space s;
+	int32_t rel = (int32_t)(CODE - (CODE + 0x210 + 5));
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, none);
+	row(&s, CODE + 0x200, none);
+	row(&s, CODE + 0x1000, stop);
+	call_direct(&s, CODE + 0x1010, CODE + 0x200);
+	s.code[0x210] = 0xe9;
+	memcpy(&s.code[0x211], &rel, 4);
+	s.stack[7] = CODE + 0x1010;
+	w = walk_from(&s, CODE + 0x20, STACK, 0);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(pcs[1], CODE + 0x100f);
+	assert_int_equal(w.guesses, 1);
+}
+
+static void test_guess_is_bounded(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[64];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, none);
+	for (unsigned int i = 0; i < STACK_WORDS; i++)
+		s.stack[i] = CODE + 0x1010;
+	call_rax(&s, CODE + 0x1010);
+	w = walk_from(&s, CODE + 0x20, STACK, 0);
+	assert_true(kpprof_walk(&w, pcs, 64) < 32);
+	assert_int_equal(w.end, KPPROF_END_NO_ROWS);
+}
+
+static void test_rows_check(void **state)
+{
+	static struct space s;
+
+	(void)state;
+	space_init(&s);
+	assert_int_equal(kpprof_rows_check(&s.rows), -EINVAL);
+	row(&s, CODE, cfa(KPPROF_REG_SP, 8));
+	row(&s, CODE + 0x10, stop);
+	assert_int_equal(kpprof_rows_check(&s.rows), 0);
+	s.index[1] = 9;
+	assert_int_equal(kpprof_rows_check(&s.rows), -EINVAL);
+	s.index[1] = 1;
+	s.pcs[1] = s.pcs[0];
+	assert_int_equal(kpprof_rows_check(&s.rows), -EINVAL);
+	s.pcs[1]++;
+	s.rules[1].kind = 200;
+	assert_int_equal(kpprof_rows_check(&s.rows), -EINVAL);
+	s.rules[1] = cfa(16, 8);
+	assert_int_equal(kpprof_rows_check(&s.rows), -EINVAL);
+	s.rules[0].kind = KPPROF_RULE_STOP;
+	assert_int_equal(kpprof_rows_check(&s.rows), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cfa_chain),
+		cmocka_unit_test(test_call_at_end_of_row),
+		cmocka_unit_test(test_deref_and_plt),
+		cmocka_unit_test(test_signal_restores_everything),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_too_deep),
+		cmocka_unit_test(test_frame_pointer_without_rows),
+		cmocka_unit_test(test_leaf_without_frame),
+		cmocka_unit_test(test_guess_skips_leftovers),
+		cmocka_unit_test(test_guess_through_tail_call),
+		cmocka_unit_test(test_guess_is_bounded),
+		cmocka_unit_test(test_rows_check),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
