@@ -41,7 +41,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDENING := -fPIE -fstack-protector-strong -fcf-protection -fstack-clash-protection
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKPPROF_VERSION='"$(VERSION)"' $(CFLAGS) $(MODE_CFLAGS) $(WARNINGS) \
 	$(HARDENING) $(PKG_CFLAGS) -MMD -MP
-PKGS := libmicrohttpd libdw libelf liblzma zlib
+PKGS := libmicrohttpd libdw libelf liblzma zlib libmnl
 # Asked only when something is compiled: on a fresh machine pkg-config is not there yet.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
@@ -61,7 +61,20 @@ help: ## this list
 	@echo 'Switches: DEBUG=1 (-O0), SAN=1 (ASan and UBSan), V=1 (show commands), MINUTES=n (fuzz), T=name (check: only tests so named).'
 
 .PHONY: all
-all: $B/kpprofd ## build the agent into build/
+all: $B/kpprofd $B/kpprofctl ## build the agent and the control tool into build/
+
+# The module, out of the tree: sources are copied to $(KOUT), so that each kernel has a place of its own.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KOUT ?= build/kmod
+# Debian's kernels are built by newer tools than Debian 12 has: what this compiler does not know is left out.
+KMAKE := CC=gcc PAHOLE=true CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT= \
+	KCFLAGS=-Wno-attributes
+.PHONY: kmod
+kmod: ## build the module for the kernel whose headers are in KDIR, into KOUT (build/kmod)
+	@mkdir -p $(KOUT)/kmod $(KOUT)/uapi
+	@cp -pu Kbuild $(KOUT)/ && cp -pu kmod/Kbuild kmod/*.[ch] $(KOUT)/kmod/ && cp -pu uapi/*.h $(KOUT)/uapi/
+	$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(abspath $(KOUT)) $(KMAKE) $(KMODFLAGS) modules
+	@cp -p $(KOUT)/kmod/kpprof.ko $(KOUT)/kpprof.ko
 
 .PHONY: deps
 deps: ## install what building, demo and tests need, by package name
@@ -97,6 +110,11 @@ clean: ## remove build/
 	rm -rf build
 
 $B/kpprofd: $B/agent/main.o $B/libkpprof.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# The control tool shares the library, of which it takes little.
+$B/kpprofctl: $B/tools/kpprofctl.o $B/libkpprof.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

@@ -1,6 +1,147 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
 /*
- * kpprof: the contract between the kernel and user space.
+ * kpprof: the contract between the kernel module, the agent and the control tool.
+ *
+ * The protocol
+ * ============
+ *
+ * Generic netlink, family KPPROF_GENL_NAME, version KPPROF_GENL_VERSION. Every command needs
+ * CAP_NET_ADMIN in the initial user namespace and a socket of the initial network namespace. Each
+ * attribute is typed and its length checked; those that a command does not name are refused, so what
+ * a module understands is told by STATUS. A refusal carries a text (NLMSGERR_ATTR_MSG). Integers are in the machine's byte order.
+ *
+ * The module samples for one *client*: the socket that first sent ARM, MAPS or IMAGE. Other sockets
+ * get -EBUSY from these commands and a text that names the client, until the client's socket is
+ * closed. When it is, by whatever death, all that it armed is disarmed, and its mappings and images
+ * are dropped. While there is a client the module cannot be unloaded.
+ *
+ * KPPROF_CMD_STATUS   get. Reply, one message:
+ *
+ *     KPPROF_A_ABI            u32     KPPROF_GENL_VERSION of the module
+ *     KPPROF_A_RELEASE        string  version of the module
+ *     KPPROF_A_LISTEN         string  as LISTEN set it last; absent when nothing is wanted
+ *     KPPROF_A_CLIENT_PID     u32     process of the client's socket; absent without a client
+ *     KPPROF_A_CLIENT_COMM    string  its name
+ *     KPPROF_A_EVENT_CPU      u32     perf tracepoint id of kpprof:kpprof_cpu
+ *     KPPROF_A_EVENT_STACK    u32     perf tracepoint id of kpprof:kpprof_stack
+ *     KPPROF_A_HOOK_COUNTERS  u32     perf counters that exist now
+ *     KPPROF_A_HOOK_PROBES    u32     tracepoint probes that are registered now
+ *     KPPROF_A_NTARGETS       u32     processes that are known, children included
+ *     KPPROF_A_NARMS          u32     arms
+ *     KPPROF_A_NIMAGES        u32     images
+ *     KPPROF_A_IMAGE_BYTES    u64     kernel memory of their rows and of mappings
+ *     KPPROF_A_IMAGE_MAX      u64     cap of that
+ *     KPPROF_A_SAMPLES        u64     since the module was loaded: samples of armed targets
+ *     KPPROF_A_LOST           u64     samples that could not be taken (nested interrupts)
+ *     KPPROF_A_UNTRACKED      u64     children that could not be followed for want of memory
+ *     KPPROF_A_BUSY_NS        u64     time spent in the sampling interrupt
+ *     KPPROF_A_ENDS           nest    u64 per way a walk ended: attribute type i + 1 for
+ *                                     enum kpprof_end i
+ *
+ * KPPROF_CMD_LISTEN   set the address that the agent is to listen on. The module keeps it, and tells
+ * the group KPPROF_GENL_GROUP with a message of the same form.
+ *
+ *     KPPROF_A_LISTEN         string  address as PPROF_ADDR has it, at most KPPROF_ADDR_MAX bytes;
+ *                                     absent: no address, the port is closed
+ *
+ *     Process IDs are those of the initial PID namespace; a sender in another one is refused.
+ *
+ * KPPROF_CMD_ARM      sample targets at a rate. An *arm* is a set of per-CPU counters of one rate
+ * with the processes that they look at. Sent again for an arm that exists it adds processes. The
+ * children of a process, from then on, belong to the arms of their parent.
+ *
+ *     KPPROF_A_ARM            u32     number chosen by the client, less than KPPROF_ARMS_MAX
+ *     KPPROF_A_HZ             u32     samples per second and CPU, 1 to KPPROF_HZ_MAX; the same when
+ *                                     sent again
+ *     KPPROF_A_CLOCK          u32     enum kpprof_clock to count, for a new arm; absent: cpu-clock.
+ *                                     When cycles cannot be had it is cpu-clock, too
+ *     KPPROF_A_BOX            flag    all processes; kernel threads too
+ *     KPPROF_A_PID            u32     a process (thread group); may be repeated. -ESRCH when it is
+ *                                     not there: nothing of the message is done then
+ *
+ *     Reply: KPPROF_A_CLOCK u32 enum kpprof_clock, KPPROF_A_NCPUS u32 counters of this arm.
+ *
+ * KPPROF_CMD_DISARM
+ *
+ *     KPPROF_A_ARM            u32     absent: all arms of the client; with the last arm go
+ *                                     all processes and mappings, images stay
+ *     KPPROF_A_PID            u32     may be repeated: takes these out of the arm, which stays; their
+ *                                     children stay. Absent: the whole arm ends. When the command
+ *                                     returns no counter of it exists.
+ *
+ * KPPROF_CMD_IMAGE    upload unwind rows, see below: one message that says how large, any number
+ * with parts, one that says that it is whole. Refused when not well formed, and the image is
+ * dropped.
+ *
+ *     KPPROF_A_IMAGE          u32     number chosen by the client, not 0
+ *     KPPROF_A_NROWS          u32     first message: rows. -EEXIST for an image that exists,
+ *     KPPROF_A_NRULES         u32     -ENOSPC over the cap, -EINVAL over a limit
+ *     KPPROF_A_AT             u32     a part: index of its first row or rule
+ *     KPPROF_A_PCS            binary  a part: u32 each, as many as
+ *     KPPROF_A_INDEX          binary  u16 each
+ *     KPPROF_A_RULES          binary  a part: struct kpprof_rule each
+ *     KPPROF_A_DONE           flag    last message
+ *     KPPROF_A_DROP           flag    forget it; mappings that use it keep it until replaced
+ *
+ * KPPROF_CMD_MAPS     the executable mappings of a process, all of them; replaces what was sent
+ * before, at once for all samples that begin later. They are bound to the address space that the
+ * process has now: after an execve(2) they are not used any more. A child has its parent's mappings
+ * until its own are sent.
+ *
+ *     KPPROF_A_PID            u32
+ *     KPPROF_A_COOKIE         u32     comes with each sample that was walked with these mappings
+ *     KPPROF_A_MAP            nest    sorted, not overlapping; may be repeated, KPPROF_MAPS_MAX in
+ *                                     all:
+ *         KPPROF_MAP_A_START  u64
+ *         KPPROF_MAP_A_END    u64
+ *         KPPROF_MAP_A_OFFSET u64     file offset of the start
+ *         KPPROF_MAP_A_IMAGE  u32     0 or absent: no rows. -ENOENT for an image that is not whole
+ *         KPPROF_MAP_A_PENDING flag   rows are on their way
+ *     KPPROF_A_MORE           flag    more mappings of this process follow in the next message;
+ *                                     nothing changes before the last one
+ *
+ *     Each mapping is compared with the process: one that is not there any more is -ESTALE. While
+ *     nothing is armed nobody follows the process: -EINVAL.
+ *
+ * KPPROF_CMD_TARGETS  dump. One message for each process that is known: KPPROF_A_PID,
+ * KPPROF_A_ARMS u32 bit i for arm i, KPPROF_A_INHERITED flag for a child that was not named by ARM,
+ * KPPROF_A_NMAPS u32, KPPROF_A_COMM string.
+ *
+ * Group KPPROF_GENL_GROUP: KPPROF_CMD_LISTEN as above; KPPROF_CMD_EXIT with KPPROF_A_PID when a
+ * process that ARM named has exited.
+ *
+ * Samples
+ * =======
+ *
+ * do not go through netlink. They are trace events, which perf_event_open(2) (PERF_TYPE_TRACEPOINT)
+ * puts into its rings; `perf record -e 'kpprof:*'` reads the same. The kernel's half of the stack is
+ * the event's own callchain (PERF_SAMPLE_CALLCHAIN with exclude_callchain_user), taken from the
+ * interrupted registers. The raw data of the two events are struct kpprof_cpu_record and struct
+ * kpprof_stack_record.
+ *
+ * kpprof:kpprof_cpu        a sample whose user half the module has walked.
+ * kpprof:kpprof_stack  a sample that it could not walk for want of mappings or rows, with the user
+ *                   registers and as much of the user stack as a record holds: the agent walks it.
+ *
+ * Without the module
+ * ==================
+ *
+ * the agent answers STATUS, LISTEN, ARM, DISARM and TARGETS itself: a socket of NETLINK_USERSOCK with
+ * port KPPROF_USERSOCK_PORT, messages of type KPPROF_USERSOCK_TYPE with a struct genlmsghdr, from
+ * senders whose credentials (SCM_CREDENTIALS) say user 0. It does so with the module too; its STATUS
+ * then has the module's attributes and these:
+ *
+ *     KPPROF_A_AGENT_PID      u32
+ *     KPPROF_A_AGENT_RELEASE  string
+ *     KPPROF_A_ENGINE         u32     enum kpprof_engine: what a capture that begins now will use
+ *     KPPROF_A_REASON         string  why it is not the module
+ *     KPPROF_A_LISTENING      string  address that is listened on; absent when no port is open
+ *     KPPROF_A_CAPTURES       u32     captures that run
+ *
+ * ARM of the agent: KPPROF_A_PID or KPPROF_A_BOX, KPPROF_A_HZ, KPPROF_A_LEASE u32 seconds (absent:
+ * 600). It samples, for whoever reads the trace events, without keeping a profile. DISARM:
+ * KPPROF_A_PID, KPPROF_A_BOX, or neither for all that was armed so. TARGETS: what captures and arms
+ * look at: KPPROF_A_PID or KPPROF_A_BOX or KPPROF_A_COMM; KPPROF_A_HZ; KPPROF_A_LEASE seconds left.
  *
  * Unwind rows
  * ===========
@@ -25,6 +166,185 @@
 #define _UAPI_KPPROF_H
 
 #include <linux/types.h>
+
+#define KPPROF_GENL_NAME    "kpprof"
+#define KPPROF_GENL_VERSION 1
+#define KPPROF_GENL_GROUP   "events"
+
+/* The release of the whole: module, agent and tool. */
+#define KPPROF_RELEASE "0.1"
+
+#define KPPROF_USERSOCK_PORT 0x6b707066
+#define KPPROF_USERSOCK_TYPE 0x6b70
+
+#define KPPROF_ADDR_MAX 255
+#define KPPROF_ARMS_MAX 8
+#define KPPROF_HZ_MAX	1000
+#define KPPROF_MAPS_MAX 65536u
+
+enum kpprof_cmd {
+	KPPROF_CMD_UNSPEC,
+	KPPROF_CMD_STATUS,
+	KPPROF_CMD_LISTEN,
+	KPPROF_CMD_ARM,
+	KPPROF_CMD_DISARM,
+	KPPROF_CMD_MAPS,
+	KPPROF_CMD_IMAGE,
+	KPPROF_CMD_TARGETS,
+	KPPROF_CMD_EXIT,
+	__KPPROF_CMD_MAX
+};
+#define KPPROF_CMD_MAX (__KPPROF_CMD_MAX - 1)
+
+enum kpprof_attr {
+	KPPROF_A_UNSPEC,
+	KPPROF_A_PAD,
+	KPPROF_A_ABI,
+	KPPROF_A_RELEASE,
+	KPPROF_A_LISTEN,
+	KPPROF_A_CLIENT_PID,
+	KPPROF_A_CLIENT_COMM,
+	KPPROF_A_EVENT_CPU,
+	KPPROF_A_EVENT_STACK,
+	KPPROF_A_HOOK_COUNTERS,
+	KPPROF_A_HOOK_PROBES,
+	KPPROF_A_NTARGETS,
+	KPPROF_A_NARMS,
+	KPPROF_A_NIMAGES,
+	KPPROF_A_IMAGE_BYTES,
+	KPPROF_A_IMAGE_MAX,
+	KPPROF_A_SAMPLES,
+	KPPROF_A_LOST,
+	KPPROF_A_UNTRACKED,
+	KPPROF_A_BUSY_NS,
+	KPPROF_A_ENDS,
+	KPPROF_A_ARM,
+	KPPROF_A_HZ,
+	KPPROF_A_BOX,
+	KPPROF_A_PID,
+	KPPROF_A_CLOCK,
+	KPPROF_A_NCPUS,
+	KPPROF_A_IMAGE,
+	KPPROF_A_NROWS,
+	KPPROF_A_NRULES,
+	KPPROF_A_AT,
+	KPPROF_A_PCS,
+	KPPROF_A_INDEX,
+	KPPROF_A_RULES,
+	KPPROF_A_DONE,
+	KPPROF_A_DROP,
+	KPPROF_A_COOKIE,
+	KPPROF_A_MAP,
+	KPPROF_A_MORE,
+	KPPROF_A_ARMS,
+	KPPROF_A_INHERITED,
+	KPPROF_A_NMAPS,
+	KPPROF_A_COMM,
+	KPPROF_A_AGENT_PID,
+	KPPROF_A_AGENT_RELEASE,
+	KPPROF_A_ENGINE,
+	KPPROF_A_REASON,
+	KPPROF_A_LISTENING,
+	KPPROF_A_CAPTURES,
+	KPPROF_A_LEASE,
+	__KPPROF_A_MAX
+};
+#define KPPROF_A_MAX (__KPPROF_A_MAX - 1)
+
+enum kpprof_map_attr {
+	KPPROF_MAP_A_UNSPEC,
+	KPPROF_MAP_A_PAD,
+	KPPROF_MAP_A_START,
+	KPPROF_MAP_A_END,
+	KPPROF_MAP_A_OFFSET,
+	KPPROF_MAP_A_IMAGE,
+	KPPROF_MAP_A_PENDING,
+	__KPPROF_MAP_A_MAX
+};
+#define KPPROF_MAP_A_MAX (__KPPROF_MAP_A_MAX - 1)
+
+/**
+ * enum kpprof_clock - what the counters of an arm count
+ * @KPPROF_CLOCK_CPU: the kernel's cpu-clock; a sample's period is in nanoseconds
+ * @KPPROF_CLOCK_CYCLES: CPU cycles that were not halted
+ */
+enum kpprof_clock {
+	KPPROF_CLOCK_CPU = 0,
+	KPPROF_CLOCK_CYCLES = 1,
+};
+
+/**
+ * enum kpprof_engine - what samples
+ * @KPPROF_ENGINE_PERF: perf_event_open(2) alone
+ * @KPPROF_ENGINE_MODULE: this module
+ */
+enum kpprof_engine {
+	KPPROF_ENGINE_PERF = 0,
+	KPPROF_ENGINE_MODULE = 1,
+};
+
+/**
+ * enum kpprof_context - what the CPU was doing when it was interrupted
+ * @KPPROF_CONTEXT_TASK: running the thread, in user space or in a system call
+ * @KPPROF_CONTEXT_SOFTIRQ: a soft interrupt that had come upon the thread
+ * @KPPROF_CONTEXT_HARDIRQ: a hard interrupt that had
+ */
+enum kpprof_context {
+	KPPROF_CONTEXT_TASK = 0,
+	KPPROF_CONTEXT_SOFTIRQ = 1,
+	KPPROF_CONTEXT_HARDIRQ = 2,
+	__KPPROF_CONTEXTS
+};
+
+/**
+ * struct kpprof_cpu_record - raw data of kpprof:kpprof_cpu
+ * @common: the kernel's own fields of every trace event
+ * @arm: which arm
+ * @context: enum kpprof_context
+ * @end: enum kpprof_end, how the walk ended
+ * @guesses: frames that were found by search, at most 255
+ * @cookie: of the mappings that were used, 0 for none
+ * @period: what the sample stands for, in the unit of the arm's clock
+ * @ips_where: offset of the frames in the record, and their size in bytes << 16
+ *
+ * The frames are u64 each, leaf first, each inside its instruction; none for a kernel thread.
+ */
+struct kpprof_cpu_record {
+	__u64 common;
+	__u8 arm;
+	__u8 context;
+	__u8 end;
+	__u8 guesses;
+	__u32 cookie;
+	__u64 period;
+	__u32 ips_where;
+} __attribute__((packed, aligned(4)));
+
+/**
+ * struct kpprof_stack_record - raw data of kpprof:kpprof_stack
+ * @common: the kernel's own fields of every trace event
+ * @arm: which arm
+ * @context: enum kpprof_context
+ * @end: enum kpprof_end, why the module did not walk it
+ * @whole: the stack was readable to its end, and that end is in the record
+ * @cookie: of the mappings that were looked at, 0 for none
+ * @period: as in struct kpprof_cpu_record
+ * @ip: user instruction pointer
+ * @regs: user registers by DWARF number
+ * @stack_where: offset of the stack's bytes in the record, and their size << 16
+ */
+struct kpprof_stack_record {
+	__u64 common;
+	__u8 arm;
+	__u8 context;
+	__u8 end;
+	__u8 whole;
+	__u32 cookie;
+	__u64 period;
+	__u64 ip;
+	__u64 regs[16];
+	__u32 stack_where;
+} __attribute__((packed, aligned(4)));
 
 #define KPPROF_ROWS_MAX	 (16u << 20)
 #define KPPROF_RULES_MAX 65535u

@@ -1,0 +1,620 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/module.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <net/genetlink.h>
+
+#include "../uapi/kpprof.h"
+#include "client.h"
+#include "compat.h"
+#include "cpu.h"
+#include "image.h"
+#include "maps.h"
+#include "netlink.h"
+#include "probes.h"
+#include "stats.h"
+#include "target.h"
+#include "trace.h"
+
+/* Bytes of one binary attribute, whose length is 16 bits. */
+#define PART_MAX 65528
+
+static struct genl_family family;
+
+enum { GROUP_EVENTS };
+
+/* ---- replies */
+
+static struct sk_buff *reply_new(struct genl_info *info, u8 cmd, void **head)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	*head = genlmsg_put_reply(skb, info, &family, 0, cmd);
+	if (*head)
+		return skb;
+	nlmsg_free(skb);
+	return NULL;
+}
+
+static int reply_send(struct sk_buff *skb, void *head, struct genl_info *info, int err)
+{
+	if (err) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return genlmsg_reply(skb, info);
+}
+
+static int put_u64(struct sk_buff *skb, int type, u64 value)
+{
+	return nla_put_u64_64bit(skb, type, value, KPPROF_A_PAD);
+}
+
+/* ---- STATUS */
+
+static int put_client(struct sk_buff *skb)
+{
+	char comm[TASK_COMM_LEN];
+	pid_t pid;
+
+	kpprof_client_name(&pid, comm);
+	if (!pid)
+		return 0;
+	return nla_put_u32(skb, KPPROF_A_CLIENT_PID, pid) ||
+	       nla_put_string(skb, KPPROF_A_CLIENT_COMM, comm);
+}
+
+static int put_hooks(struct sk_buff *skb)
+{
+	return nla_put_u32(skb, KPPROF_A_EVENT_CPU, kpprof_trace_id_cpu()) ||
+	       nla_put_u32(skb, KPPROF_A_EVENT_STACK, kpprof_trace_id_stack()) ||
+	       nla_put_u32(skb, KPPROF_A_HOOK_COUNTERS, kpprof_counters_count()) ||
+	       nla_put_u32(skb, KPPROF_A_HOOK_PROBES, kpprof_probes_count()) ||
+	       nla_put_u32(skb, KPPROF_A_NTARGETS, kpprof_target_count()) ||
+	       nla_put_u32(skb, KPPROF_A_NARMS, kpprof_arm_count()) ||
+	       nla_put_u32(skb, KPPROF_A_NIMAGES, kpprof_image_count()) ||
+	       put_u64(skb, KPPROF_A_IMAGE_BYTES, kpprof_mem_used()) ||
+	       put_u64(skb, KPPROF_A_IMAGE_MAX, kpprof_mem_max());
+}
+
+static int put_ends(struct sk_buff *skb, const struct kpprof_stats *sum)
+{
+	struct nlattr *nest = nla_nest_start(skb, KPPROF_A_ENDS);
+	int i;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < KPPROF_ENDS_N; i++)
+		if (nla_put_u64_64bit(skb, i + 1, sum->ends[i], KPPROF_ENDS_N + 1))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_counts(struct sk_buff *skb)
+{
+	struct kpprof_stats sum;
+
+	kpprof_stats_sum(&sum);
+	return put_u64(skb, KPPROF_A_SAMPLES, sum.samples) ||
+	       put_u64(skb, KPPROF_A_LOST, sum.lost) ||
+	       put_u64(skb, KPPROF_A_UNTRACKED, sum.untracked) ||
+	       put_u64(skb, KPPROF_A_BUSY_NS, sum.busy_ns) || put_ends(skb, &sum);
+}
+
+/* ---- LISTEN: the module only keeps the address. Under kpprof_lock. */
+
+static char wanted[KPPROF_ADDR_MAX + 1];
+
+static int put_listen(struct sk_buff *skb)
+{
+	return *wanted ? nla_put_string(skb, KPPROF_A_LISTEN, wanted) : 0;
+}
+
+static void tell_listen(void)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	void *head = skb ? genlmsg_put(skb, 0, 0, &family, 0, KPPROF_CMD_LISTEN) : NULL;
+
+	if (!head || put_listen(skb)) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, head);
+	/* Nobody there to hear it is no failure. */
+	genlmsg_multicast(&family, skb, 0, GROUP_EVENTS, GFP_KERNEL);
+}
+
+static int do_listen(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *addr = info->attrs[KPPROF_A_LISTEN];
+
+	mutex_lock(&kpprof_lock);
+	if (addr)
+		strscpy(wanted, nla_data(addr), sizeof(wanted));
+	else
+		*wanted = '\0';
+	tell_listen();
+	mutex_unlock(&kpprof_lock);
+	return 0;
+}
+
+static int do_status(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *reply;
+	void *head;
+	int err;
+
+	reply = reply_new(info, KPPROF_CMD_STATUS, &head);
+	if (!reply)
+		return -ENOMEM;
+	mutex_lock(&kpprof_lock);
+	err = nla_put_u32(reply, KPPROF_A_ABI, KPPROF_GENL_VERSION) ||
+	      nla_put_string(reply, KPPROF_A_RELEASE, KPPROF_RELEASE) || put_listen(reply) ||
+	      put_client(reply) || put_hooks(reply) || put_counts(reply);
+	mutex_unlock(&kpprof_lock);
+	return reply_send(reply, head, info, err);
+}
+
+void kpprof_tell_exit(pid_t pid)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
+	void *head = skb ? genlmsg_put(skb, 0, 0, &family, 0, KPPROF_CMD_EXIT) : NULL;
+
+	if (!head || nla_put_u32(skb, KPPROF_A_PID, pid)) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, head);
+	genlmsg_multicast(&family, skb, 0, GROUP_EVENTS, GFP_ATOMIC);
+}
+
+/* ---- ARM, DISARM */
+
+/* Calls @fn for each KPPROF_A_PID of a message, until one fails. */
+static int each_pid(struct genl_info *info, unsigned int arm,
+		    int (*fn)(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack))
+{
+	const struct nlattr *a;
+	int rem, err = 0;
+
+	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(a) == KPPROF_A_PID)
+			err = fn(nla_get_u32(a), arm, info->extack);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+static int pid_exists(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack)
+{
+	bool there;
+
+	rcu_read_lock();
+	there = pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_TGID);
+	rcu_read_unlock();
+	if (there)
+		return 0;
+	NL_SET_ERR_MSG(extack, "no such process");
+	return -ESRCH;
+}
+
+/* One that exits between the look at all of them and here is no failure. */
+static int pid_arm(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack)
+{
+	int err = kpprof_target_arm(pid, arm, extack);
+
+	return err == -ESRCH ? 0 : err;
+}
+
+static int pid_disarm(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack)
+{
+	kpprof_target_disarm(pid, arm);
+	return 0;
+}
+
+static int reply_arm(struct genl_info *info, u32 arm)
+{
+	struct sk_buff *reply;
+	void *head;
+	int err;
+
+	reply = reply_new(info, KPPROF_CMD_ARM, &head);
+	if (!reply)
+		return -ENOMEM;
+	err = nla_put_u32(reply, KPPROF_A_CLOCK, kpprof_arm_clock(arm)) ||
+	      nla_put_u32(reply, KPPROF_A_NCPUS, kpprof_arm_cpus(arm));
+	return reply_send(reply, head, info, err);
+}
+
+/* The last arm takes the probes and all processes with it. */
+static void disarm(u32 arm)
+{
+	kpprof_arm_close(arm);
+	kpprof_targets_disarm(arm);
+	if (!kpprof_arm_count())
+		kpprof_client_disarm();
+}
+
+static int arm_targets(struct genl_info *info, u32 arm)
+{
+	if (info->attrs[KPPROF_A_BOX])
+		kpprof_arm_box(arm);
+	return each_pid(info, arm, pid_arm);
+}
+
+/* Probes first: a child that is made while its parent is armed is not missed. */
+static int arm_new(struct genl_info *info, u32 arm)
+{
+	u32 clock = info->attrs[KPPROF_A_CLOCK] ? nla_get_u32(info->attrs[KPPROF_A_CLOCK]) :
+						  KPPROF_CLOCK_CPU;
+	int err = kpprof_probes_register();
+
+	if (err) {
+		NL_SET_ERR_MSG(info->extack, "the scheduler's tracepoints could not be hooked");
+		return err;
+	}
+	err = kpprof_arm_open(arm, nla_get_u32(info->attrs[KPPROF_A_HZ]), clock, info->extack);
+	if (!err) {
+		err = arm_targets(info, arm);
+		if (!err)
+			return 0;
+		disarm(arm);
+	}
+	if (!kpprof_arm_count())
+		kpprof_client_disarm();
+	return err;
+}
+
+static int arm(struct genl_info *info)
+{
+	u32 id;
+	int err;
+
+	if (!info->attrs[KPPROF_A_ARM] || !info->attrs[KPPROF_A_HZ]) {
+		NL_SET_ERR_MSG(info->extack, "ARM needs the number of an arm and a rate");
+		return -EINVAL;
+	}
+	id = nla_get_u32(info->attrs[KPPROF_A_ARM]);
+	err = each_pid(info, id, pid_exists);
+	if (!err && !kpprof_arm_exists(id)) {
+		err = arm_new(info, id);
+	} else if (!err) {
+		err = kpprof_arm_open(id, nla_get_u32(info->attrs[KPPROF_A_HZ]), KPPROF_CLOCK_CPU,
+				      info->extack);
+		if (!err)
+			err = arm_targets(info, id);
+	}
+	return err ? err : reply_arm(info, id);
+}
+
+static int do_disarm_locked(struct genl_info *info)
+{
+	u32 id;
+
+	if (!info->attrs[KPPROF_A_ARM]) {
+		kpprof_client_disarm();
+		return 0;
+	}
+	id = nla_get_u32(info->attrs[KPPROF_A_ARM]);
+	if (!kpprof_arm_exists(id)) {
+		NL_SET_ERR_MSG(info->extack, "no such arm");
+		return -ENOENT;
+	}
+	if (info->attrs[KPPROF_A_PID])
+		return each_pid(info, id, pid_disarm);
+	disarm(id);
+	return 0;
+}
+
+/* ---- IMAGE */
+
+static int image_begin(struct genl_info *info, u32 id)
+{
+	if (!info->attrs[KPPROF_A_NROWS] || !info->attrs[KPPROF_A_NRULES]) {
+		NL_SET_ERR_MSG(info->extack, "an image begins with its rows and its rules");
+		return -EINVAL;
+	}
+	return kpprof_image_create(id, nla_get_u32(info->attrs[KPPROF_A_NROWS]),
+				   nla_get_u32(info->attrs[KPPROF_A_NRULES]), info->extack);
+}
+
+static int image_part(struct genl_info *info, u32 id)
+{
+	const struct nlattr *pcs = info->attrs[KPPROF_A_PCS];
+	const struct nlattr *index = info->attrs[KPPROF_A_INDEX];
+	const struct nlattr *rules = info->attrs[KPPROF_A_RULES];
+	u32 at, n;
+
+	at = nla_get_u32(info->attrs[KPPROF_A_AT]);
+	if (rules && !pcs && !index && nla_len(rules) % sizeof(struct kpprof_rule) == 0)
+		return kpprof_image_rules(id, at, nla_data(rules),
+					  nla_len(rules) / sizeof(struct kpprof_rule),
+					  info->extack);
+	n = pcs ? nla_len(pcs) / sizeof(u32) : 0;
+	if (!rules && pcs && index && nla_len(pcs) == n * sizeof(u32) &&
+	    nla_len(index) == n * sizeof(u16))
+		return kpprof_image_rows(id, at, nla_data(pcs), nla_data(index), n, info->extack);
+	NL_SET_ERR_MSG(info->extack, "a part is rules, or as many pcs as indexes");
+	return -EINVAL;
+}
+
+static int image(struct genl_info *info)
+{
+	u32 id;
+
+	if (!info->attrs[KPPROF_A_IMAGE]) {
+		NL_SET_ERR_MSG(info->extack, "IMAGE needs the number of an image");
+		return -EINVAL;
+	}
+	id = nla_get_u32(info->attrs[KPPROF_A_IMAGE]);
+	if (info->attrs[KPPROF_A_DROP])
+		return kpprof_image_drop(id);
+	if (info->attrs[KPPROF_A_DONE])
+		return kpprof_image_done(id, info->extack);
+	if (info->attrs[KPPROF_A_AT])
+		return image_part(info, id);
+	return image_begin(info, id);
+}
+
+/* ---- MAPS */
+
+static const struct nla_policy map_policy[KPPROF_MAP_A_MAX + 1] = {
+	[KPPROF_MAP_A_START] = {.type = NLA_U64},
+	[KPPROF_MAP_A_END] = {.type = NLA_U64},
+	[KPPROF_MAP_A_OFFSET] = {.type = NLA_U64},
+	[KPPROF_MAP_A_IMAGE] = {.type = NLA_U32},
+	[KPPROF_MAP_A_PENDING] = {.type = NLA_FLAG},
+};
+
+static int maps_one(struct kpprof_maps *maps, const struct nlattr *a, struct netlink_ext_ack *extack)
+{
+	struct nlattr *m[KPPROF_MAP_A_MAX + 1];
+	int err = nla_parse_nested(m, KPPROF_MAP_A_MAX, a, map_policy, extack);
+
+	if (err)
+		return err;
+	if (!m[KPPROF_MAP_A_START] || !m[KPPROF_MAP_A_END] || !m[KPPROF_MAP_A_OFFSET]) {
+		NL_SET_ERR_MSG(extack, "a mapping has a start, an end and an offset");
+		return -EINVAL;
+	}
+	return kpprof_maps_add(maps, nla_get_u64(m[KPPROF_MAP_A_START]),
+			       nla_get_u64(m[KPPROF_MAP_A_END]),
+			       nla_get_u64(m[KPPROF_MAP_A_OFFSET]),
+			       m[KPPROF_MAP_A_IMAGE] ? nla_get_u32(m[KPPROF_MAP_A_IMAGE]) : 0,
+			       m[KPPROF_MAP_A_PENDING], extack);
+}
+
+static int maps_collect(struct kpprof_maps *maps, struct genl_info *info)
+{
+	const struct nlattr *a;
+	int rem, err = 0;
+
+	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(a) == KPPROF_A_MAP)
+			err = maps_one(maps, a, info->extack);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* The list that this message goes on with, or a new one; what another process has begun is dropped.
+ */
+static int maps_open(struct genl_info *info, pid_t pid, struct kpprof_maps **out)
+{
+	pid_t *pending_pid;
+	struct kpprof_maps **pending = kpprof_client_pending(&pending_pid);
+	struct kpprof_maps *maps = *pending;
+
+	*pending = NULL;
+	if (maps && *pending_pid == pid) {
+		*out = maps;
+		return 0;
+	}
+	kpprof_maps_put(maps);
+	*out = kpprof_maps_create(nla_get_u32(info->attrs[KPPROF_A_COOKIE]));
+	return *out ? 0 : -ENOMEM;
+}
+
+static int maps_more(struct kpprof_maps *maps, pid_t pid)
+{
+	pid_t *pending_pid;
+	struct kpprof_maps **pending = kpprof_client_pending(&pending_pid);
+
+	*pending = maps;
+	*pending_pid = pid;
+	return 0;
+}
+
+static int maps(struct genl_info *info)
+{
+	struct kpprof_maps *maps;
+	pid_t pid;
+	int err;
+
+	if (!info->attrs[KPPROF_A_PID] || !info->attrs[KPPROF_A_COOKIE]) {
+		NL_SET_ERR_MSG(info->extack, "MAPS needs a process and a cookie");
+		return -EINVAL;
+	}
+	if (!kpprof_arm_count()) {
+		NL_SET_ERR_MSG(info->extack, "nothing is armed");
+		return -EINVAL;
+	}
+	pid = nla_get_u32(info->attrs[KPPROF_A_PID]);
+	err = maps_open(info, pid, &maps);
+	if (err)
+		return err;
+	err = maps_collect(maps, info);
+	if (!err && info->attrs[KPPROF_A_MORE])
+		return maps_more(maps, pid);
+	if (!err)
+		err = kpprof_target_map(pid, maps, info->extack);
+	if (err)
+		kpprof_maps_put(maps);
+	return err;
+}
+
+/* ---- TARGETS */
+
+struct dump {
+	struct sk_buff *skb;
+	struct netlink_callback *cb;
+};
+
+static int put_target(struct sk_buff *skb, const struct kpprof_target *t)
+{
+	const struct kpprof_space *space = rcu_dereference(t->space);
+	const struct task_struct *task = pid_task(find_pid_ns(t->tgid, &init_pid_ns), PIDTYPE_TGID);
+
+	return nla_put_u32(skb, KPPROF_A_PID, t->tgid) ||
+	       nla_put_u32(skb, KPPROF_A_ARMS, READ_ONCE(t->arms)) ||
+	       (t->inherited && nla_put_flag(skb, KPPROF_A_INHERITED)) ||
+	       nla_put_u32(skb, KPPROF_A_NMAPS, space ? space->maps->n : 0) ||
+	       (task && nla_put_string(skb, KPPROF_A_COMM, task->comm));
+}
+
+static int dump_one(const struct kpprof_target *t, void *ctx)
+{
+	struct dump *d = ctx;
+	void *head = genlmsg_put(d->skb, NETLINK_CB(d->cb->skb).portid, d->cb->nlh->nlmsg_seq,
+				 &family, NLM_F_MULTI, KPPROF_CMD_TARGETS);
+
+	if (!head)
+		return -EMSGSIZE;
+	if (put_target(d->skb, t)) {
+		genlmsg_cancel(d->skb, head);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(d->skb, head);
+	return 0;
+}
+
+/* Processes that come and go between two parts of the dump may be missed or be there twice. */
+static int dump_targets(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct dump d = {.skb = skb, .cb = cb};
+
+	cb->args[0] = kpprof_targets_each(cb->args[0], dump_one, &d);
+	return skb->len;
+}
+
+/* ---- the family */
+
+/* What only the client may say, with the lock held. */
+static int as_client(struct genl_info *info, int (*fn)(struct genl_info *info))
+{
+	int err;
+
+	mutex_lock(&kpprof_lock);
+	err = kpprof_client_enter(info->snd_portid, info->extack);
+	if (!err)
+		err = fn(info);
+	mutex_unlock(&kpprof_lock);
+	return err;
+}
+
+static int do_arm(struct sk_buff *skb, struct genl_info *info)
+{
+	return as_client(info, arm);
+}
+
+static int do_disarm(struct sk_buff *skb, struct genl_info *info)
+{
+	return as_client(info, do_disarm_locked);
+}
+
+static int do_image(struct sk_buff *skb, struct genl_info *info)
+{
+	return as_client(info, image);
+}
+
+static int do_maps(struct sk_buff *skb, struct genl_info *info)
+{
+	return as_client(info, maps);
+}
+
+static const struct nla_policy none_policy[KPPROF_A_MAX + 1];
+
+static const struct nla_policy listen_policy[KPPROF_A_MAX + 1] = {
+	[KPPROF_A_LISTEN] = {.type = NLA_NUL_STRING, .len = KPPROF_ADDR_MAX},
+};
+
+static const struct nla_policy arm_policy[KPPROF_A_MAX + 1] = {
+	[KPPROF_A_ARM] = NLA_POLICY_MAX(NLA_U32, KPPROF_ARMS_MAX - 1),
+	[KPPROF_A_HZ] = NLA_POLICY_RANGE(NLA_U32, 1, KPPROF_HZ_MAX),
+	[KPPROF_A_CLOCK] = NLA_POLICY_MAX(NLA_U32, KPPROF_CLOCK_CYCLES),
+	[KPPROF_A_BOX] = {.type = NLA_FLAG},
+	[KPPROF_A_PID] = {.type = NLA_U32},
+};
+
+static const struct nla_policy disarm_policy[KPPROF_A_MAX + 1] = {
+	[KPPROF_A_ARM] = NLA_POLICY_MAX(NLA_U32, KPPROF_ARMS_MAX - 1),
+	[KPPROF_A_PID] = {.type = NLA_U32},
+};
+
+static const struct nla_policy maps_policy[KPPROF_A_MAX + 1] = {
+	[KPPROF_A_PID] = {.type = NLA_U32},
+	[KPPROF_A_COOKIE] = {.type = NLA_U32},
+	[KPPROF_A_MAP] = NLA_POLICY_NESTED(map_policy),
+	[KPPROF_A_MORE] = {.type = NLA_FLAG},
+};
+
+static const struct nla_policy image_policy[KPPROF_A_MAX + 1] = {
+	[KPPROF_A_IMAGE] = NLA_POLICY_MIN(NLA_U32, 1),
+	[KPPROF_A_NROWS] = {.type = NLA_U32},
+	[KPPROF_A_NRULES] = {.type = NLA_U32},
+	[KPPROF_A_AT] = {.type = NLA_U32},
+	[KPPROF_A_PCS] = {.type = NLA_BINARY, .len = PART_MAX},
+	[KPPROF_A_INDEX] = {.type = NLA_BINARY, .len = PART_MAX},
+	[KPPROF_A_RULES] = {.type = NLA_BINARY, .len = PART_MAX},
+	[KPPROF_A_DONE] = {.type = NLA_FLAG},
+	[KPPROF_A_DROP] = {.type = NLA_FLAG},
+};
+
+#define COMMAND(name, table, ...)                                             \
+	{                                                                     \
+		.cmd = KPPROF_CMD_##name, .flags = GENL_ADMIN_PERM,           \
+		.policy = table, .maxattr = KPPROF_A_MAX, __VA_ARGS__         \
+	}
+
+static const struct genl_ops ops[] = {
+	COMMAND(STATUS, none_policy, .doit = do_status),
+	COMMAND(LISTEN, listen_policy, .doit = do_listen),
+	COMMAND(ARM, arm_policy, .doit = do_arm),
+	COMMAND(DISARM, disarm_policy, .doit = do_disarm),
+	COMMAND(MAPS, maps_policy, .doit = do_maps),
+	COMMAND(IMAGE, image_policy, .doit = do_image),
+	COMMAND(TARGETS, none_policy, .dumpit = dump_targets),
+};
+
+static const struct genl_multicast_group groups[] = {
+	[GROUP_EVENTS] = {.name = KPPROF_GENL_GROUP},
+};
+
+static struct genl_family family __ro_after_init = {
+	.name = KPPROF_GENL_NAME,
+	.version = KPPROF_GENL_VERSION,
+	.maxattr = KPPROF_A_MAX,
+	.module = THIS_MODULE,
+	.ops = ops,
+	.n_ops = ARRAY_SIZE(ops),
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+	KPPROF_RESV_START_OP(KPPROF_CMD_STATUS)
+};
+
+int __init kpprof_netlink_init(void)
+{
+	return genl_register_family(&family);
+}
+
+void kpprof_netlink_deinit(void)
+{
+	genl_unregister_family(&family);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The user half of a stack, from an interrupt: registers, the walk over mappings and rows, and the
+ * copy of the stack for the agent where there are none. User memory is read word by word and never
+ * faulted in; nothing is allocated and no lock taken.
+ */
+#ifndef KPPROF_STACK_H
+#define KPPROF_STACK_H
+
+#include <linux/trace_events.h>
+#include <linux/types.h>
+
+#include "trace.h"
+#include "walk.h"
+
+struct pt_regs;
+struct kpprof_maps;
+
+/* The same as the agent keeps of a stack (agent/engine/engine.h). */
+#define KPPROF_USER_FRAMES_MAX 384u
+
+/* Bytes of a user stack in a kpprof:kpprof_stack record, as far as the kernel's records hold them. */
+#define KPPROF_STACK_BYTES_MAX (PERF_MAX_TRACE_SIZE - 512u)
+
+/**
+ * struct kpprof_stack - room for one stack; one for each CPU, too large for the interrupt's own
+ * @regs: user registers by DWARF number
+ * @ip: user instruction pointer
+ * @pcs: frames
+ * @bytes: copy of the stack
+ */
+struct kpprof_stack {
+	u64 regs[KPPROF_NREGS];
+	u64 ip;
+	u64 pcs[KPPROF_USER_FRAMES_MAX];
+	u64 bytes[KPPROF_STACK_BYTES_MAX / sizeof(u64)];
+};
+
+/**
+ * kpprof_stack_regs() - the user registers of the current thread
+ * @regs: what was interrupted
+ *
+ * Those of a system call are what it was entered with.
+ *
+ * Context: any. Return: KPPROF_END_COMPLETE, or why there are none to walk from.
+ */
+enum kpprof_end kpprof_stack_regs(struct kpprof_stack *s, struct pt_regs *regs);
+
+/**
+ * kpprof_stack_walk() - the frames, from registers that are there
+ * @maps: mappings of the current process, NULL for none
+ * @sample: out: ips, nips, end, guesses
+ *
+ * Context: interrupt or NMI, on top of the thread; under rcu_read_lock(). Reads its memory.
+ */
+void kpprof_stack_walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
+		       struct kpprof_sample *sample);
+
+/**
+ * kpprof_stack_copy() - the bytes from the stack pointer up
+ * @sample: out: stack, nstack, whole
+ *
+ * Context: as kpprof_stack_walk().
+ */
+void kpprof_stack_copy(struct kpprof_stack *s, struct kpprof_sample *sample);
+
+#endif /* KPPROF_STACK_H */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the module counts, per CPU, so that the sampling interrupt shares no cache line. */
+#ifndef KPPROF_STATS_H
+#define KPPROF_STATS_H
+
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+#include "walk.h"
+
+/**
+ * struct kpprof_stats - counters of one CPU, since the module was loaded
+ * @samples: of armed targets
+ * @lost: samples that came while another was being taken on the same CPU
+ * @untracked: children that could not be followed for want of memory
+ * @busy_ns: time in the sampling interrupt, sched_clock()
+ * @ends: how walks ended
+ */
+struct kpprof_stats {
+	u64 samples;
+	u64 lost;
+	u64 untracked;
+	u64 busy_ns;
+	u64 ends[KPPROF_ENDS_N];
+};
+
+DECLARE_PER_CPU(struct kpprof_stats, kpprof_stats);
+
+/* kpprof_count() - add one on this CPU; any context */
+#define kpprof_count(field) this_cpu_inc(kpprof_stats.field)
+
+/* kpprof_count_add() - add on this CPU; any context */
+#define kpprof_count_add(field, n) this_cpu_add(kpprof_stats.field, n)
+
+/**
+ * kpprof_stats_sum() - add up all CPUs
+ * @sum: out; the CPUs go on counting meanwhile
+ *
+ * Context: any.
+ */
+void kpprof_stats_sum(struct kpprof_stats *sum);
+
+#endif /* KPPROF_STATS_H */

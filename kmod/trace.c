@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/build_bug.h>
+#include <linux/module.h>
+#include <linux/perf_event.h>
+#include <linux/trace_events.h>
+
+#include "../uapi/kpprof.h"
+
+/*
+ * perf's handler of a trace event asks for its caller's registers, to take the kernel's callchain
+ * from. The samples here have better ones, the first argument of each event.
+ */
+#define perf_fetch_caller_regs(to) (*(to) = *regs)
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+u32 kpprof_trace_id_cpu(void)
+{
+	return event_kpprof_cpu.event.type;
+}
+
+u32 kpprof_trace_id_stack(void)
+{
+	return event_kpprof_stack.event.type;
+}
+
+/* The layout is made by TRACE_EVENT(), and promised in uapi/kpprof.h. */
+#define SAME(event, record, field, theirs)                                    \
+	static_assert(offsetof(struct trace_event_raw_##event, field) ==      \
+		      offsetof(struct record, theirs))
+
+static_assert(sizeof(struct trace_entry) == sizeof(__u64));
+SAME(kpprof_cpu, kpprof_cpu_record, arm, arm);
+SAME(kpprof_cpu, kpprof_cpu_record, guesses, guesses);
+SAME(kpprof_cpu, kpprof_cpu_record, cookie, cookie);
+SAME(kpprof_cpu, kpprof_cpu_record, period, period);
+SAME(kpprof_cpu, kpprof_cpu_record, __data_loc_ips, ips_where);
+SAME(kpprof_stack, kpprof_stack_record, arm, arm);
+SAME(kpprof_stack, kpprof_stack_record, whole, whole);
+SAME(kpprof_stack, kpprof_stack_record, cookie, cookie);
+SAME(kpprof_stack, kpprof_stack_record, period, period);
+SAME(kpprof_stack, kpprof_stack_record, ip, ip);
+SAME(kpprof_stack, kpprof_stack_record, regs, regs);
+SAME(kpprof_stack, kpprof_stack_record, __data_loc_stack, stack_where);
