@@ -67,6 +67,18 @@ static bool agent_knows_more(const struct kpprof_sample *s)
 	return s->end == KPPROF_END_PENDING || s->end == KPPROF_END_NO_MAPPING;
 }
 
+/* At most KPPROF_STACK_MAX bytes, and only while the agent has not sent what a walk needs. */
+static void tell_stack(struct kpprof_stack *stack, struct kpprof_sample *s, struct pt_regs *regs)
+{
+	s->ip = stack->ip;
+	s->regs = stack->regs;
+	do {
+		kpprof_stack_copy(stack, s);
+		trace_kpprof_stack(regs, s);
+		s->at += s->nstack;
+	} while (s->more);
+}
+
 /* Context: interrupt or NMI, under rcu_read_lock(), @stack is this CPU's. */
 static void take(const struct arm *arm, const struct kpprof_target *t, struct kpprof_stack *stack,
 		 struct pt_regs *regs, u64 period)
@@ -94,10 +106,7 @@ static void take(const struct arm *arm, const struct kpprof_target *t, struct kp
 		trace_kpprof_cpu(regs, &s);
 		return;
 	}
-	s.ip = stack->ip;
-	s.regs = stack->regs;
-	kpprof_stack_copy(stack, &s);
-	trace_kpprof_stack(regs, &s);
+	tell_stack(stack, &s, regs);
 }
 
 /* Context: interrupt or NMI. */

@@ -79,14 +79,16 @@ void kpprof_stack_walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
 
 void kpprof_stack_copy(struct kpprof_stack *s, struct kpprof_sample *sample)
 {
-	u64 at = s->regs[KPPROF_REG_SP];
+	u64 from = s->regs[KPPROF_REG_SP] + sample->at;
+	u32 max = min_t(u32, ARRAY_SIZE(s->bytes), (KPPROF_STACK_MAX - sample->at) / sizeof(u64));
 	u32 n = 0;
 
 	pagefault_disable();
-	while (n < ARRAY_SIZE(s->bytes) && !read_user(NULL, at + 8ull * n, &s->bytes[n]))
+	while (n < max && !read_user(NULL, from + 8ull * n, &s->bytes[n]))
 		n++;
 	pagefault_enable();
 	sample->stack = s->bytes;
 	sample->nstack = n * sizeof(u64);
-	sample->whole = n < ARRAY_SIZE(s->bytes);
+	sample->whole = n < max;
+	sample->more = !sample->whole && sample->at + sample->nstack < KPPROF_STACK_MAX;
 }

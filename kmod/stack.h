@@ -19,21 +19,21 @@ struct kpprof_maps;
 /* The same as the agent keeps of a stack (agent/engine/engine.h). */
 #define KPPROF_USER_FRAMES_MAX 384u
 
-/* Bytes of a user stack in a kpprof:kpprof_stack record, as far as the kernel's records hold them. */
-#define KPPROF_STACK_BYTES_MAX (PERF_MAX_TRACE_SIZE - 512u)
+/* Bytes of a user stack in one kpprof:kpprof_stack record: what a record of the kernel's holds. */
+#define KPPROF_STACK_PART (PERF_MAX_TRACE_SIZE - 512u)
 
 /**
  * struct kpprof_stack - room for one stack; one for each CPU, too large for the interrupt's own
  * @regs: user registers by DWARF number
  * @ip: user instruction pointer
  * @pcs: frames
- * @bytes: copy of the stack
+ * @bytes: copy of a part of the stack
  */
 struct kpprof_stack {
 	u64 regs[KPPROF_NREGS];
 	u64 ip;
 	u64 pcs[KPPROF_USER_FRAMES_MAX];
-	u64 bytes[KPPROF_STACK_BYTES_MAX / sizeof(u64)];
+	u64 bytes[KPPROF_STACK_PART / sizeof(u64)];
 };
 
 /**
@@ -57,8 +57,8 @@ void kpprof_stack_walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
 		       struct kpprof_sample *sample);
 
 /**
- * kpprof_stack_copy() - the bytes from the stack pointer up
- * @sample: out: stack, nstack, whole
+ * kpprof_stack_copy() - the next part of the stack, from the stack pointer up
+ * @sample: in: at; out: stack, nstack, whole, more
  *
  * Context: as kpprof_stack_walk().
  */

@@ -37,6 +37,8 @@ SAME(kpprof_cpu, kpprof_cpu_record, cookie, cookie);
 SAME(kpprof_cpu, kpprof_cpu_record, period, period);
 SAME(kpprof_cpu, kpprof_cpu_record, __data_loc_ips, ips_where);
 SAME(kpprof_stack, kpprof_stack_record, arm, arm);
+SAME(kpprof_stack, kpprof_stack_record, more, more);
+SAME(kpprof_stack, kpprof_stack_record, at, at);
 SAME(kpprof_stack, kpprof_stack_record, whole, whole);
 SAME(kpprof_stack, kpprof_stack_record, cookie, cookie);
 SAME(kpprof_stack, kpprof_stack_record, period, period);

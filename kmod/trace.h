@@ -24,9 +24,11 @@
  * @nips: how many
  * @ip: user instruction pointer, for kpprof_stack as all that follows
  * @regs: user registers by DWARF number
- * @stack: copy of the user stack
+ * @stack: copy of a part of the user stack
  * @nstack: its bytes
- * @whole: the stack ended there
+ * @at: where it begins, from the stack pointer up
+ * @whole: the stack ends there
+ * @more: another part follows
  */
 struct kpprof_sample {
 	u8 arm;
@@ -41,7 +43,9 @@ struct kpprof_sample {
 	const u64 *regs;
 	const u64 *stack;
 	u32 nstack;
+	u32 at;
 	bool whole;
+	bool more;
 };
 
 /** kpprof_trace_id_cpu() - perf's number of kpprof:kpprof_cpu */
@@ -95,8 +99,10 @@ TRACE_EVENT(kpprof_stack,
 		__field(u8, arm)
 		__field(u8, context)
 		__field(u8, end)
-		__field(u8, whole)
+		__field(u8, more)
 		__field(u32, cookie)
+		__field(u32, at)
+		__field(u32, whole)
 		__field(u64, period)
 		__field(u64, ip)
 		__array(u64, regs, 16)
@@ -106,6 +112,8 @@ TRACE_EVENT(kpprof_stack,
 		__entry->arm = s->arm;
 		__entry->context = s->context;
 		__entry->end = s->end;
+		__entry->more = s->more;
+		__entry->at = s->at;
 		__entry->whole = s->whole;
 		__entry->cookie = s->cookie;
 		__entry->period = s->period;
@@ -113,10 +121,10 @@ TRACE_EVENT(kpprof_stack,
 		memcpy(__entry->regs, s->regs, sizeof(__entry->regs));
 		memcpy(__get_dynamic_array(stack), s->stack, s->nstack);
 	),
-	TP_printk("arm=%u context=%s end=%u cookie=%u period=%llu ip=%llx stack=%u bytes",
+	TP_printk("arm=%u context=%s end=%u cookie=%u period=%llu ip=%llx stack=%u bytes at %u",
 		  __entry->arm, kpprof_show_context(__entry->context), __entry->end,
 		  __entry->cookie, __entry->period, __entry->ip,
-		  __get_dynamic_array_len(stack))
+		  __get_dynamic_array_len(stack), __entry->at)
 );
 
 #endif /* KPPROF_TRACE_H */

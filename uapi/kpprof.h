@@ -121,7 +121,8 @@
  *
  * kpprof:kpprof_cpu        a sample whose user half the module has walked.
  * kpprof:kpprof_stack  a sample that it could not walk for want of mappings or rows, with the user
- *                   registers and as much of the user stack as a record holds: the agent walks it.
+ *                   registers and the user stack, at most KPPROF_STACK_MAX bytes of it, in as many
+ *                   records as that takes, one after the other on the same CPU: the agent walks it.
  *
  * Without the module
  * ==================
@@ -181,6 +182,7 @@
 #define KPPROF_ARMS_MAX 8
 #define KPPROF_HZ_MAX	1000
 #define KPPROF_MAPS_MAX 65536u
+#define KPPROF_STACK_MAX 65528u
 
 enum kpprof_cmd {
 	KPPROF_CMD_UNSPEC,
@@ -326,8 +328,10 @@ struct kpprof_cpu_record {
  * @arm: which arm
  * @context: enum kpprof_context
  * @end: enum kpprof_end, why the module did not walk it
- * @whole: the stack was readable to its end, and that end is in the record
+ * @more: the next record has the bytes that follow
  * @cookie: of the mappings that were looked at, 0 for none
+ * @at: where the record's bytes are, from the stack pointer up
+ * @whole: the stack could not be read further: its end is here
  * @period: as in struct kpprof_cpu_record
  * @ip: user instruction pointer
  * @regs: user registers by DWARF number
@@ -338,8 +342,10 @@ struct kpprof_stack_record {
 	__u8 arm;
 	__u8 context;
 	__u8 end;
-	__u8 whole;
+	__u8 more;
 	__u32 cookie;
+	__u32 at;
+	__u32 whole;
 	__u64 period;
 	__u64 ip;
 	__u64 regs[16];

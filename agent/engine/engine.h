@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a capture gets from the kernel, whichever way it comes. The perf engine (perf.c) needs
- * nothing but perf_event_open(2) and /proc.
+ * What a capture gets from the kernel, whichever way it comes: from the module (kmod.h), which
+ * samples and walks in the kernel, or from perf_event_open(2) and /proc alone.
  */
 #ifndef KPPROF_ENGINE_H
 #define KPPROF_ENGINE_H
@@ -38,6 +38,7 @@ enum { HZ_MIN = 1, HZ_MAX = 1000, HZ_DEFAULT = 99 };
  * @nuser: how many
  * @end: how the walk of the user stack ended
  * @guesses: user frames that were found by search
+ * @context: what the CPU was doing; only the module knows
  */
 struct cpu_sample {
 	pid_t pid;
@@ -52,6 +53,7 @@ struct cpu_sample {
 	unsigned int nuser;
 	enum kpprof_end end;
 	unsigned int guesses;
+	enum kpprof_context context;
 };
 
 /**
@@ -66,6 +68,7 @@ struct cpu_sample {
  * @seen: out: samples of the whole box while this capture ran, delivered or not
  * @side_lost: out: records about mappings and processes that were lost
  * @throttled: out: times that the kernel held the events back
+ * @engine: out: what samples
  * @event: out: name of the event
  * @period_ns: out: distance between samples
  */
@@ -81,6 +84,7 @@ struct cpu_capture {
 	uint64_t seen;
 	uint64_t side_lost;
 	uint64_t throttled;
+	enum kpprof_engine engine;
 	const char *event;
 	uint64_t period_ns;
 
@@ -117,9 +121,26 @@ void engine_use(struct engine *e);
 void engine_unuse(struct engine *e);
 
 /**
+ * engine_kind() - what a capture that begins now would use
+ * @why: out: why it is not the module, in words; "" when it is
+ * @size: of @why
+ *
+ * May load the module.
+ */
+enum kpprof_engine engine_kind(struct engine *e, char *why, size_t size);
+
+/** engine_why() - why the captures that run, or ran last, do not use the module; "" when they do */
+const char *engine_why(const struct engine *e);
+
+/** engine_each_capture() - call @fn for each capture that runs */
+void engine_each_capture(struct engine *e, void (*fn)(void *ctx, const struct cpu_capture *c),
+			 void *ctx);
+
+/**
  * cpu_capture_start() - begin to sample
  *
- * Return: 0; -ESRCH when there is no such process; -EACCES or -EPERM when perf events are not
+ * Return: 0; -ENODEV when only the module will do (module_set_mode()) and it cannot be had:
+ * engine_why(); -ESRCH when there is no such process; -EACCES or -EPERM when perf events are not
  * allowed; -errno of perf_event_open(2) and mmap(2).
  */
 int cpu_capture_start(struct engine *e, struct cpu_capture *c);

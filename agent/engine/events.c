@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -109,6 +110,7 @@ static unsigned int online_cpus(unsigned int *cpus, unsigned int max)
 
 static size_t ring_bytes(const struct event_set *s)
 {
+	/* The module's samples are small, but for the first ones, which come with their stack. */
 	size_t want = (size_t)s->hz * (dump_bytes + 1024) / 4, size = RING_MIN;
 	long ncpus = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -141,11 +143,18 @@ static void fill_attr(const struct event_set *s, struct perf_event_attr *attr)
 		attr->task = 1;
 		return;
 	}
+	attr->sample_max_stack = KERNEL_FRAMES_MAX;
+	attr->exclude_callchain_user = 1;
+	if (s->module) {
+		attr->type = PERF_TYPE_TRACEPOINT;
+		attr->config = s->module->cpu;
+		attr->sample_type = RECORD_MODULE_TYPE;
+		attr->sample_period = 1;
+		return;
+	}
 	attr->sample_type = RECORD_SAMPLE_TYPE;
 	attr->sample_regs_user = record_regs_mask;
 	attr->sample_stack_user = dump_bytes;
-	attr->sample_max_stack = KERNEL_FRAMES_MAX;
-	attr->exclude_callchain_user = 1;
 	attr->exclude_guest = 1;
 	if (s->cycles) {
 		attr->type = PERF_TYPE_HARDWARE;
@@ -175,8 +184,37 @@ static void cpu_ring_close(struct cpu_ring *r)
 {
 	loop_del(r->set->loop, &r->watch);
 	ring_unmap(&r->ring);
+	parts_deinit(&r->parts);
+	cleanup_close_(&r->fd2);
 	cleanup_close_(&r->fd);
 	free(r);
+}
+
+/* The events of other arms are for other rings. */
+static int choose_arm(const struct event_set *s, int fd)
+{
+	char filter[32];
+
+	snprintf(filter, sizeof(filter), "arm == %u", s->arm);
+	return ioctl(fd, PERF_EVENT_IOC_SET_FILTER, filter) < 0 ? -errno : 0;
+}
+
+/* The module's second event, for samples that come with their stack, in the ring of the first. */
+static int open_second(struct cpu_ring *r, struct perf_event_attr *attr)
+{
+	const struct event_set *s = r->set;
+	int err;
+
+	attr->config = s->module->stack;
+	r->fd2 = perf_event_open(attr, -1, (int)r->cpu);
+	if (r->fd2 < 0 || ioctl(r->fd2, PERF_EVENT_IOC_SET_OUTPUT, r->fd) < 0)
+		return -errno;
+	err = choose_arm(s, r->fd2);
+	if (!err)
+		err = choose_arm(s, r->fd);
+	if (!err && ioctl(r->fd2, PERF_EVENT_IOC_ENABLE, 0) < 0)
+		err = -errno;
+	return err;
 }
 
 static int cpu_ring_open(struct event_set *s, unsigned int cpu)
@@ -189,12 +227,15 @@ static int cpu_ring_open(struct event_set *s, unsigned int cpu)
 		return -ENOMEM;
 	r->set = s;
 	r->cpu = cpu;
+	r->fd2 = -1;
 	r->watch = (struct loop_fd){.fd = -1, .cb = ring_wants};
 	fill_attr(s, &attr);
 	r->fd = perf_event_open(&attr, -1, (int)cpu);
 	err = r->fd < 0 ? -errno : 0;
 	if (!err)
 		err = ring_map(&r->ring, r->fd, ring_bytes(s) / (size_t)sysconf(_SC_PAGESIZE));
+	if (!err && s->module)
+		err = open_second(r, &attr);
 	if (!err)
 		err = loop_add(s->loop, &r->watch, r->fd, EPOLLIN);
 	if (!err && ioctl(r->fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
@@ -253,8 +294,19 @@ static void close_rings(struct event_set *s)
 	}
 }
 
-int event_set_open(struct loop *loop, unsigned int hz, void (*ready)(void *ctx), void *ctx,
-		   struct event_set **out)
+bool cycle_counter_works(void)
+{
+	return cycle_ns() > 0;
+}
+
+void event_set_clock(struct event_set *s, bool cycles)
+{
+	s->cycles = cycles;
+	s->unit_ns = cycles ? cycle_ns() : 1;
+}
+
+int event_set_open(struct loop *loop, unsigned int hz, const struct record_module *module,
+		   unsigned int arm, void (*ready)(void *ctx), void *ctx, struct event_set **out)
 {
 	struct event_set *s = calloc(1, sizeof(*s));
 	int err;
@@ -265,7 +317,9 @@ int event_set_open(struct loop *loop, unsigned int hz, void (*ready)(void *ctx),
 	s->side = !hz;
 	s->hz = hz;
 	s->period_ns = hz ? NSEC_PER_SEC / hz : 0;
-	s->cycles = hz && cycle_ns() > 0;
+	s->module = module;
+	s->arm = arm;
+	s->cycles = hz && !module && cycle_counter_works();
 	s->ready = ready;
 	s->ctx = ctx;
 	err = open_missing(s);
@@ -276,7 +330,7 @@ int event_set_open(struct loop *loop, unsigned int hz, void (*ready)(void *ctx),
 		close_rings(s);
 		err = open_missing(s);
 	}
-	s->unit_ns = s->cycles ? cycle_ns() : 1;
+	event_set_clock(s, s->cycles);
 	if (!err && !s->rings)
 		err = -ENODEV;
 	if (err) {

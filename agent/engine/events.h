@@ -11,29 +11,35 @@
 #include <stdint.h>
 
 #include "../base/loop.h"
+#include "parts.h"
 #include "ring.h"
 
 struct event_set;
+struct record_module;
 
 /**
  * struct cpu_ring - the event of one CPU
  * @set: where it belongs
  * @cpu: CPU number
  * @fd: perf event
+ * @fd2: the module's second event, which writes into the same ring; else -1
  * @ring: its ring
  * @watch: in the loop
  * @next_time: time of the record that is next; see perf.c
  * @has_next: there is one
+ * @parts: a sample that is not complete
  */
 struct cpu_ring {
 	struct cpu_ring *next;
 	struct event_set *set;
 	unsigned int cpu;
 	int fd;
+	int fd2;
 	struct ring ring;
 	struct loop_fd watch;
 	uint64_t next_time;
 	bool has_next;
+	struct parts parts;
 };
 
 /**
@@ -41,6 +47,9 @@ struct cpu_ring {
  * @side: records about mappings, names, forks and exits; no samples
  * @cycles: the clock is the cycle counter; otherwise the kernel's cpu-clock
  * @hz: samples per second and CPU, 0 for @side
+ * @module: the samples are the module's trace events; NULL for the perf engine
+ * @arm: which of the module's arms
+ * @box: the arm is of all processes
  * @users: captures that read it
  * @period_ns: distance between samples
  * @unit_ns: nanoseconds for each unit of a sample's period
@@ -51,6 +60,9 @@ struct event_set {
 	bool side;
 	bool cycles;
 	unsigned int hz;
+	const struct record_module *module;
+	unsigned int arm;
+	bool box;
 	unsigned int users;
 	uint64_t period_ns;
 	double unit_ns;
@@ -64,18 +76,27 @@ struct event_set {
  * otherwise */
 int dump_bytes_set(int64_t bytes);
 
+/** cycle_counter_works() - whether CPU cycles are counted here */
+bool cycle_counter_works(void);
+
+/** event_set_clock() - say what the samples count */
+void event_set_clock(struct event_set *s, bool cycles);
+
 /**
  * event_set_open() - open and enable
  * @loop: watches the rings
  * @hz: samples per second, 0 for the side records
+ * @module: read the module's trace events, whose samples the caller arms; NULL to sample by perf
+ *	events. Must outlive the set.
+ * @arm: the module's arm
  * @ready: called when a ring wants to be read
  * @ctx: for @ready
  * @out: the set
  *
  * Return: 0, -errno of perf_event_open(2) or mmap(2).
  */
-int event_set_open(struct loop *loop, unsigned int hz, void (*ready)(void *ctx), void *ctx,
-		   struct event_set **out);
+int event_set_open(struct loop *loop, unsigned int hz, const struct record_module *module,
+		   unsigned int arm, void (*ready)(void *ctx), void *ctx, struct event_set **out);
 
 /** event_set_rescan() - open events on CPUs that came online since */
 void event_set_rescan(struct event_set *s);

@@ -11,7 +11,8 @@ struct held *held_create(const struct record *r, struct process *process, const 
 	const struct record_sample *s = &r->sample;
 	size_t head = sizeof(struct held) + ncaptures * sizeof(struct cpu_capture *);
 	size_t chain = s->nchain * sizeof(uint64_t);
-	size_t bytes = head + chain + s->stack_len;
+	size_t ips = s->walked ? s->nips * sizeof(uint64_t) : 0;
+	size_t bytes = head + chain + s->stack_len + ips;
 	struct held *h = malloc(bytes);
 	unsigned char *at;
 
@@ -30,8 +31,13 @@ struct held *held_create(const struct record *r, struct process *process, const 
 	at = (unsigned char *)h + head;
 	memcpy(at, s->chain, chain);
 	h->record.sample.chain = (const uint64_t *)at;
-	memcpy(at + chain, s->stack, s->stack_len);
+	if (s->stack_len)
+		memcpy(at + chain, s->stack, s->stack_len);
 	h->record.sample.stack = at + chain;
+	at += chain + s->stack_len;
+	if (ips)
+		memcpy(at, s->ips, ips);
+	h->record.sample.ips = at;
 	return h;
 }
 

@@ -27,6 +27,7 @@ struct processes {
 	struct process *buckets[BUCKETS];
 	struct thread *threads[BUCKETS];
 	size_t nthreads;
+	uint32_t cookie;
 };
 
 int processes_create(struct image_store *store, struct processes **out)
@@ -98,6 +99,14 @@ struct process *processes_find(const struct processes *t, pid_t pid)
 	return p;
 }
 
+/* Its mappings have changed. */
+static void changed(struct processes *t, struct process *p)
+{
+	if (!++t->cookie)
+		t->cookie = 1;
+	p->cookie = t->cookie;
+}
+
 static struct process *process_add(struct processes *t, pid_t pid)
 {
 	struct process **bucket = &t->buckets[(unsigned int)pid % BUCKETS];
@@ -109,6 +118,7 @@ static struct process *process_add(struct processes *t, pid_t pid)
 	p->refs = 1;
 	p->next = *bucket;
 	*bucket = p;
+	changed(t, p);
 	return p;
 }
 
@@ -150,6 +160,28 @@ struct process *processes_load(struct processes *t, pid_t pid)
 	if (p && !maps_read(t->store, pid, &p->maps))
 		find_main(p);
 	return p;
+}
+
+int process_reload(struct processes *t, struct process *p)
+{
+	struct maps *fresh;
+	int err = maps_read(t->store, p->pid, &fresh);
+
+	if (err)
+		return err;
+	maps_put(p->maps);
+	p->maps = fresh;
+	changed(t, p);
+	if (!p->main)
+		find_main(p);
+	return 0;
+}
+
+void processes_each(struct processes *t, void (*fn)(void *ctx, struct process *p), void *ctx)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct process *p = t->buckets[i]; p; p = p->next)
+			fn(ctx, p);
 }
 
 static struct thread **thread_slot(struct processes *t, pid_t tid)
@@ -217,6 +249,12 @@ void processes_fork(struct processes *t, pid_t ppid, pid_t pid)
 	child->maps = parent->maps ? maps_get(parent->maps) : NULL;
 	child->main = parent->main ? image_ref(parent->main) : NULL;
 	child->want_main = parent->want_main;
+	/* The module gives it what its parent had. */
+	child->cookie = parent->cookie;
+	child->replaced = parent->replaced;
+	child->sent = parent->sent;
+	child->follow = parent->follow;
+	child->waits = parent->waits;
 }
 
 void processes_thread_new(struct processes *t, pid_t ptid, pid_t tid)
@@ -243,6 +281,19 @@ void processes_exec(struct processes *t, pid_t pid)
 	image_put(p->main);
 	p->main = NULL;
 	p->want_main = true;
+	changed(t, p);
+	p->replaced = p->cookie;
+	p->sent = 0;
+}
+
+/* Whether something is mapped already where a new mapping comes. */
+static bool takes_place(const struct maps *m, const struct map_entry *e)
+{
+	uint32_t i = 0;
+
+	while (i < m->n && m->walk[i].end <= e->start)
+		i++;
+	return i < m->n && m->walk[i].start < e->end;
 }
 
 void processes_mmap(struct processes *t, pid_t pid, const struct map_entry *e)
@@ -257,6 +308,9 @@ void processes_mmap(struct processes *t, pid_t pid, const struct map_entry *e)
 	if (!p->maps)
 		return;
 	image = image_get(t->store, pid, e);
+	changed(t, p);
+	if (takes_place(p->maps, e))
+		p->replaced = p->cookie;
 	maps_insert(&p->maps, e, image);
 	/* execve() maps the program before its interpreter. */
 	if (p->want_main && image) {

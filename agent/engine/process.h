@@ -23,6 +23,11 @@ enum { COMM_LEN = 16 };
  * @refs: the table, and samples that are held back
  * @maps: mappings, NULL when they could not be read (a kernel thread, or gone)
  * @main: image of the program itself, or NULL
+ * @cookie: number of @maps as they are now; grows with each change, never 0
+ * @replaced: @cookie when a mapping last took the place of another one
+ * @sent: @cookie of the mappings that the module has, 0 for none; kept by kmod_sync.c
+ * @follow: the module is to have its mappings
+ * @waits: some of its images had no rows when they were sent
  */
 struct process {
 	struct process *next;
@@ -31,6 +36,11 @@ struct process {
 	struct maps *maps;
 	struct image *main;
 	bool want_main;
+	uint32_t cookie;
+	uint32_t replaced;
+	uint32_t sent;
+	bool follow;
+	bool waits;
 };
 
 /** processes_create() - an empty table; 0 or -ENOMEM */
@@ -53,6 +63,12 @@ struct process *process_get(struct process *p);
 
 /** process_put() - one reference less */
 void process_put(struct process *p);
+
+/** processes_each() - call @fn for each process; it may not add or remove any */
+void processes_each(struct processes *t, void (*fn)(void *ctx, struct process *p), void *ctx);
+
+/** process_reload() - read a process's mappings from /proc again; 0 or -errno */
+int process_reload(struct processes *t, struct process *p);
 
 /** processes_thread() - name of a thread, at most 15 bytes; "" when it is not known and gone */
 const char *processes_thread(struct processes *t, pid_t pid, pid_t tid);

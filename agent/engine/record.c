@@ -129,24 +129,34 @@ static void parse_regs(struct cursor *c, struct record_sample *s)
 	}
 }
 
+/* What both kinds of sample begin with, up to the callchain. */
+static int parse_sample_head(const struct perf_event_header *h, struct cursor *c, struct record *r)
+{
+	struct record_sample *s = &r->sample;
+
+	*s = (struct record_sample){0};
+	s->kernel_mode = (h->misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
+	s->ip = take_u64(c);
+	r->pid = (pid_t)take_u32(c);
+	r->tid = (pid_t)take_u32(c);
+	r->time = take_u64(c);
+	r->cpu = take_u32(c);
+	take_u32(c);
+	s->period = take_u64(c);
+	s->nchain = take_u64(c);
+	if (s->nchain > UINT16_MAX)
+		return -EBADMSG;
+	s->chain = take(c, s->nchain * 8);
+	return c->bad ? -EBADMSG : 0;
+}
+
 static int parse_sample(const struct perf_event_header *h, struct record *r)
 {
 	struct record_sample *s = &r->sample;
 	struct cursor c = body_of(h);
 
-	*s = (struct record_sample){0};
-	s->kernel_mode = (h->misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
-	s->ip = take_u64(&c);
-	r->pid = (pid_t)take_u32(&c);
-	r->tid = (pid_t)take_u32(&c);
-	r->time = take_u64(&c);
-	r->cpu = take_u32(&c);
-	take_u32(&c);
-	s->period = take_u64(&c);
-	s->nchain = take_u64(&c);
-	if (s->nchain > UINT16_MAX)
+	if (parse_sample_head(h, &c, r))
 		return -EBADMSG;
-	s->chain = take(&c, s->nchain * 8);
 	parse_regs(&c, s);
 	s->stack_asked = take_u64(&c);
 	s->stack = take(&c, s->stack_asked);
@@ -242,4 +252,93 @@ int record_parse(const struct perf_event_header *h, struct record *r)
 		return -ENOTSUP;
 	}
 	return c.bad ? -EBADMSG : 0;
+}
+
+/* A dynamic array of a trace event: its offset and, in the upper half, its size. */
+static const unsigned char *find_array(const unsigned char *raw, uint32_t size, uint32_t where,
+				       uint32_t *len)
+{
+	uint32_t at = where & 0xffff;
+
+	*len = where >> 16;
+	return at <= size && *len <= size - at ? raw + at : NULL;
+}
+
+static int parse_cpu_record(const unsigned char *raw, uint32_t size, struct record_sample *s)
+{
+	struct kpprof_cpu_record rec;
+	uint32_t len;
+
+	if (size < sizeof(rec))
+		return -EBADMSG;
+	memcpy(&rec, raw, sizeof(rec));
+	s->ips = find_array(raw, size, rec.ips_where, &len);
+	if (!s->ips || rec.end >= KPPROF_ENDS_N || rec.context >= __KPPROF_CONTEXTS)
+		return -EBADMSG;
+	s->walked = true;
+	s->nips = len / sizeof(uint64_t);
+	s->end = rec.end;
+	s->guesses = rec.guesses;
+	s->cookie = rec.cookie;
+	s->arm = rec.arm;
+	s->context = rec.context;
+	s->period = rec.period;
+	return 0;
+}
+
+static int parse_stack_record(const unsigned char *raw, uint32_t size, struct record_sample *s)
+{
+	struct kpprof_stack_record rec;
+	uint32_t len;
+
+	if (size < sizeof(rec))
+		return -EBADMSG;
+	memcpy(&rec, raw, sizeof(rec));
+	s->stack = find_array(raw, size, rec.stack_where, &len);
+	if (!s->stack || rec.context >= __KPPROF_CONTEXTS)
+		return -EBADMSG;
+	s->abi = PERF_SAMPLE_REGS_ABI_64;
+	s->user_ip = rec.ip;
+	memcpy(s->regs, rec.regs, sizeof(s->regs));
+	s->stack_len = len;
+	s->stack_asked = rec.whole ? (uint64_t)len + 1 : len;
+	s->stack_at = rec.at;
+	s->stack_more = rec.more;
+	s->cookie = rec.cookie;
+	s->arm = rec.arm;
+	s->context = rec.context;
+	s->period = rec.period;
+	return 0;
+}
+
+static int parse_module_sample(const struct perf_event_header *h, const struct record_module *module,
+			       struct record *r)
+{
+	struct cursor c = body_of(h);
+	const unsigned char *raw;
+	uint16_t event;
+	uint32_t size;
+
+	if (parse_sample_head(h, &c, r))
+		return -EBADMSG;
+	size = take_u32(&c);
+	raw = take(&c, size);
+	if (c.bad || size < sizeof(event))
+		return -EBADMSG;
+	/* The first of the fields that every trace event has is its number. */
+	memcpy(&event, raw, sizeof(event));
+	if (event == module->cpu)
+		return parse_cpu_record(raw, size, &r->sample);
+	if (event == module->stack)
+		return parse_stack_record(raw, size, &r->sample);
+	return -ENOTSUP;
+}
+
+int record_parse_module(const struct perf_event_header *h, const struct record_module *module,
+			struct record *r)
+{
+	if (h->type != PERF_RECORD_SAMPLE)
+		return record_parse(h, r);
+	*r = (struct record){.type = h->type, .misc = h->misc};
+	return parse_module_sample(h, module, r);
 }

@@ -20,11 +20,16 @@
 	(PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_CALLCHAIN | \
 	 PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
 
+/* The same for the module's trace events, which carry their user half as raw data. */
+#define RECORD_MODULE_TYPE                                                              \
+	(PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_CALLCHAIN | \
+	 PERF_SAMPLE_RAW)
+
 /* User registers asked for: all general ones and the instruction pointer (asm/perf_regs.h). */
 extern const uint64_t record_regs_mask;
 
 /**
- * struct record_sample - PERF_RECORD_SAMPLE with RECORD_SAMPLE_TYPE
+ * struct record_sample - PERF_RECORD_SAMPLE with RECORD_SAMPLE_TYPE or RECORD_MODULE_TYPE
  * @ip: where, user or kernel
  * @period: of the event's own unit
  * @kernel_mode: @ip is in the kernel
@@ -35,7 +40,18 @@ extern const uint64_t record_regs_mask;
  * @regs: user registers by DWARF number
  * @stack: bytes from the user stack pointer up
  * @stack_len: bytes that could be read
- * @stack_asked: bytes that were asked for
+ * @stack_asked: bytes that were asked for; more than @stack_len when the stack ended there
+ * @stack_at: where @stack is, from the stack pointer up; see parts.h
+ * @stack_more: the next record of the same CPU has what follows
+ * @walked: the module has walked the user half: @ips, @nips, @end, @guesses instead of registers
+ *	and stack
+ * @ips: user frames, not aligned
+ * @nips: how many
+ * @end: enum kpprof_end, how the walk ended
+ * @guesses: frames found by search
+ * @cookie: of the mappings that the module walked with, 0 for none
+ * @arm: which arm of the module
+ * @context: enum kpprof_context; always _TASK without the module, which alone knows
  */
 struct record_sample {
 	uint64_t ip;
@@ -49,6 +65,16 @@ struct record_sample {
 	const unsigned char *stack;
 	uint64_t stack_len;
 	uint64_t stack_asked;
+	uint32_t stack_at;
+	bool stack_more;
+	bool walked;
+	const unsigned char *ips;
+	unsigned int nips;
+	uint8_t end;
+	uint8_t guesses;
+	uint32_t cookie;
+	uint8_t arm;
+	uint8_t context;
 };
 
 /**
@@ -97,5 +123,26 @@ int record_time(const struct perf_event_header *h, uint64_t *time);
  * Return: 0; -ENOTSUP for a type that means nothing to the agent; -EBADMSG when it is damaged.
  */
 int record_parse(const struct perf_event_header *h, struct record *out);
+
+/**
+ * struct record_module - the numbers of the module's trace events, from its STATUS
+ * @cpu: kpprof:kpprof_cpu
+ * @stack: kpprof:kpprof_stack
+ */
+struct record_module {
+	uint32_t cpu;
+	uint32_t stack;
+};
+
+/**
+ * record_parse_module() - decode a record of the module's trace events
+ * @h: as record_parse()
+ * @module: the events
+ * @out: as record_parse()
+ *
+ * Return: as record_parse().
+ */
+int record_parse_module(const struct perf_event_header *h, const struct record_module *module,
+			struct record *out);
 
 #endif /* KPPROF_RECORD_H */

@@ -21,6 +21,7 @@ struct image_store {
 	void (*rows_ready)(void *ctx, struct image *image);
 	void *ctx;
 	uint64_t epoch;
+	uint32_t last_id;
 	struct image *buckets[BUCKETS];
 };
 
@@ -101,6 +102,13 @@ void image_store_destroy(struct image_store *s)
 	free(s);
 }
 
+void image_store_each(struct image_store *s, void (*fn)(void *ctx, struct image *image), void *ctx)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct image *image = s->buckets[i]; image; image = image->next)
+			fn(ctx, image);
+}
+
 uint64_t image_store_epoch(const struct image_store *s)
 {
 	return s->epoch;
@@ -143,6 +151,7 @@ static struct image *image_create(struct image_store *s, const struct map_entry 
 	if (!image)
 		return NULL;
 	image->store = s;
+	image->id = ++s->last_id;
 	image->dev = e->dev;
 	image->ino = e->ino;
 	image->fd = -1;

@@ -40,6 +40,8 @@ enum image_state {
  * @rows_bytes: memory they take
  * @build_id: lower-case hexadecimal, "" when there is none or the image was not read
  * @debuglink: name of the separate debug file, "" for none
+ * @id: a number that no other image of this store has or had
+ * @module: which connection to the module has its rows, 0 for none; kept by engine/kmod.c
  */
 struct image {
 	struct image_store *store;
@@ -56,6 +58,8 @@ struct image {
 	size_t rows_bytes;
 	char build_id[2 * ELF_BUILD_ID_MAX + 1];
 	char debuglink[256];
+	uint32_t id;
+	uint32_t module;
 };
 
 /**
@@ -75,6 +79,9 @@ void image_store_destroy(struct image_store *s);
 
 /** image_store_trim() - end the worker and free all images that nobody references */
 void image_store_trim(struct image_store *s);
+
+/** image_store_each() - call @fn for each image; it may not add or remove any */
+void image_store_each(struct image_store *s, void (*fn)(void *ctx, struct image *image), void *ctx);
 
 /** image_store_epoch() - a number that changes when the state of some image changes */
 uint64_t image_store_epoch(const struct image_store *s);

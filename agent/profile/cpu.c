@@ -56,6 +56,8 @@ struct cpu_request {
 	uint32_t key_thread;
 	uint32_t key_pid;
 	uint32_t key_tid;
+	uint32_t key_ctx;
+	uint32_t context_names[__KPPROF_CONTEXTS];
 	struct profile_label label_guessed;
 	bool exited;
 };
@@ -129,15 +131,19 @@ static void on_sample(void *ctx, const struct cpu_sample *s)
 	int64_t values[2] = {1, (int64_t)s->ns};
 	int64_t thread = profile_string(&r->profile, s->thread);
 	int64_t depth = locate(r, s, stack);
-	struct profile_label labels[4] = {
+	struct profile_label labels[5] = {
 		{.key = r->key_thread, .str = thread > 0 ? (uint32_t)thread : 0},
 		{.key = r->key_pid, .num = s->pid},
 		{.key = r->key_tid, .num = s->tid},
-		r->label_guessed,
 	};
 	/* A thread without a name is one that was gone before it could be asked. */
-	unsigned int first = thread > 0 ? 0 : 1, n = s->guesses ? 4 : 3;
+	unsigned int first = thread > 0 ? 0 : 1, n = 3;
 
+	if (r->capture.engine == KPPROF_ENGINE_MODULE)
+		labels[n++] = (struct profile_label){.key = r->key_ctx,
+						     .str = r->context_names[s->context]};
+	if (s->guesses)
+		labels[n++] = r->label_guessed;
 	r->samples++;
 	r->ns += s->ns;
 	r->ends[s->end]++;
@@ -209,8 +215,11 @@ static void add_comments(struct cpu_request *r)
 	char text[128];
 
 	uname(&un);
-	profile_comment(&r->profile, "kpprofd %s, perf engine, %s %s %s", KPPROF_VERSION,
-			un.sysname, un.release, un.machine);
+	profile_comment(&r->profile, "kpprofd %s, %s engine, %s %s %s", KPPROF_VERSION,
+			c->engine == KPPROF_ENGINE_MODULE ? "module" : "perf", un.sysname,
+			un.release, un.machine);
+	if (c->engine != KPPROF_ENGINE_MODULE && *engine_why(r->engine))
+		profile_comment(&r->profile, "no module: %s", engine_why(r->engine));
 	profile_comment(&r->profile, "target: %s; event: %s at %u Hz on each CPU",
 			target_describe(&c->target, text, sizeof(text)), c->event, c->hz);
 	profile_comment(&r->profile, "samples: %llu", (unsigned long long)r->samples);
@@ -296,10 +305,40 @@ static int64_t wall_clock_ns(void)
 	return (int64_t)ts.tv_sec * (int64_t)NSEC_PER_SEC + ts.tv_nsec;
 }
 
+/* Adds a string; 0, which no string but "" has, and remembers it when there is no memory. */
+static uint32_t string(struct profile *p, const char *text, int *err)
+{
+	int64_t index = profile_string(p, text);
+
+	if (index < 0)
+		*err = (int)index;
+	return index < 0 ? 0 : (uint32_t)index;
+}
+
+static int prepare_labels(struct cpu_request *r)
+{
+	static const char *const contexts[] = {
+		[KPPROF_CONTEXT_TASK] = "task",
+		[KPPROF_CONTEXT_SOFTIRQ] = "softirq",
+		[KPPROF_CONTEXT_HARDIRQ] = "hardirq",
+	};
+	struct profile *p = &r->profile;
+	int err = 0;
+
+	r->key_thread = string(p, "thread", &err);
+	r->key_pid = string(p, "pid", &err);
+	r->key_tid = string(p, "tid", &err);
+	r->key_ctx = string(p, "ctx", &err);
+	for (unsigned int i = 0; i < __KPPROF_CONTEXTS; i++)
+		r->context_names[i] = string(p, contexts[i], &err);
+	r->label_guessed.key = string(p, "unwind", &err);
+	r->label_guessed.str = string(p, "[guessed]", &err);
+	return err;
+}
+
 static int profile_prepare(struct cpu_request *r, unsigned int hz)
 {
 	struct profile *p = &r->profile;
-	int64_t thread, pid, tid, unwind, guessed;
 
 	places_init(&r->places, p);
 	if (profile_init(p, PROFILE_BYTES_MAX))
@@ -310,19 +349,7 @@ static int profile_prepare(struct cpu_request *r, unsigned int hz)
 	p->period_type = p->sample_types[1];
 	p->period = (int64_t)(NSEC_PER_SEC / hz);
 	p->time_ns = wall_clock_ns();
-	thread = profile_string(p, "thread");
-	pid = profile_string(p, "pid");
-	tid = profile_string(p, "tid");
-	unwind = profile_string(p, "unwind");
-	guessed = profile_string(p, "[guessed]");
-	if (thread < 0 || pid < 0 || tid < 0 || unwind < 0 || guessed < 0)
-		return -ENOMEM;
-	r->key_thread = (uint32_t)thread;
-	r->key_pid = (uint32_t)pid;
-	r->key_tid = (uint32_t)tid;
-	r->label_guessed =
-		(struct profile_label){.key = (uint32_t)unwind, .str = (uint32_t)guessed};
-	return 0;
+	return prepare_labels(r);
 }
 
 /*
@@ -360,7 +387,8 @@ static int parse_hz(struct http_request *req, int64_t *hz)
 	return 0;
 }
 
-static void reply_start_error(struct http_request *req, const struct target *target, int err)
+static void reply_start_error(struct http_request *req, const struct target *target, int err,
+			      const char *why)
 {
 	char text[128];
 
@@ -372,6 +400,8 @@ static void reply_start_error(struct http_request *req, const struct target *tar
 			req, 500,
 			"Could not enable CPU profiling: the kernel refuses perf events: run "
 			"kpprofd as root or with CAP_PERFMON and CAP_SYS_PTRACE");
+	else if (err == -ENODEV && *why)
+		http_reply_error(req, 500, "Could not enable CPU profiling: %s", why);
 	else
 		http_reply_error(req, 500, "Could not enable CPU profiling: %s", strerror(-err));
 }
@@ -386,7 +416,7 @@ void cpu_serve(struct engine *engine, struct http_request *req, const struct tar
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
-		reply_start_error(req, target, -ENOMEM);
+		reply_start_error(req, target, -ENOMEM, "");
 		return;
 	}
 	r->engine = engine;
@@ -406,7 +436,7 @@ void cpu_serve(struct engine *engine, struct http_request *req, const struct tar
 		err = cpu_capture_start(engine, &r->capture);
 	}
 	if (err) {
-		reply_start_error(req, target, err);
+		reply_start_error(req, target, err, engine_why(engine));
 		request_free(r);
 		return;
 	}

@@ -1,28 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The perf engine. One set of per-CPU side events tells of mappings, forks, execs and names while
- * any capture runs; for each sampling rate that is asked for there is one set of sampling events,
- * shared by all captures of that rate. All rings together are read in the order of time, so that a
- * sample meets the mappings of its moment.
+ * Captures. One set of per-CPU side events tells of mappings, forks, execs and names while any
+ * capture runs; for each sampling rate that is asked for there is one set of sampling events, shared
+ * by all captures of that rate: the module's trace events, or perf's own. All rings together are
+ * read in the order of time, so that a sample meets the mappings of its moment.
  */
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "../control/genl.h"
+#include "../control/module.h"
 #include "../image/store.h"
 #include "engine.h"
 #include "events.h"
+#include "follow.h"
 #include "held.h"
+#include "kmod.h"
 #include "members.h"
 #include "record.h"
 #include "user_stack.h"
 
 enum {
 	/* Rates in use at the same time; another one shares the events of the nearest. */
-	SETS_MAX = 8,
+	SETS_MAX = KPPROF_ARMS_MAX,
 };
 
 /* The rings are read at least so often. */
@@ -53,6 +58,10 @@ struct engine {
 	struct loop_timer tick;
 	struct loop_timer linger;
 	uint64_t next_rescan;
+	/* The module, while captures use it and a little longer. */
+	struct kmod *kmod;
+	struct follow follow;
+	char why[256];
 };
 
 static void rows_ready(void *ctx, struct image *image);
@@ -65,10 +74,20 @@ static void tick(struct loop_timer *t)
 	drain(e);
 }
 
+/* Its socket is what the module holds on to: without it nothing is uploaded, and it can be unloaded. */
+static void module_close(struct engine *e)
+{
+	follow_stop(&e->follow);
+	e->follow.kmod = NULL;
+	kmod_close(e->kmod);
+	e->kmod = NULL;
+}
+
 static void linger(struct loop_timer *t)
 {
 	struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, linger));
 
+	module_close(e);
 	image_store_trim(e->store);
 	malloc_trim(0);
 }
@@ -90,6 +109,7 @@ int engine_create(struct loop *loop, struct engine **out)
 		engine_destroy(e);
 		return err;
 	}
+	follow_init(&e->follow, loop, e->processes);
 	*out = e;
 	return 0;
 }
@@ -100,6 +120,8 @@ void engine_destroy(struct engine *e)
 		return;
 	while (e->captures)
 		cpu_capture_cancel(e, e->captures);
+	if (e->processes)
+		module_close(e);
 	processes_destroy(e->processes);
 	image_store_destroy(e->store);
 	loop_timer_clear(e->loop, &e->linger);
@@ -157,8 +179,8 @@ static unsigned int kernel_frames(const struct record_sample *s, __u64 *out)
 	return n;
 }
 
-static void deliver(struct engine *e, struct held *h, const struct kpprof_walk *walk,
-		    const __u64 *user, unsigned int nuser)
+static void deliver(const struct held *h, const struct kpprof_walk *walk, const __u64 *user,
+		    unsigned int nuser)
 {
 	__u64 kernel[KERNEL_FRAMES_MAX];
 	struct cpu_sample sample = {
@@ -174,15 +196,32 @@ static void deliver(struct engine *e, struct held *h, const struct kpprof_walk *
 		.nuser = nuser,
 		.end = walk->end,
 		.guesses = walk->guesses,
+		.context = h->record.sample.context,
 	};
 
-	(void)e;
 	/* A kernel thread has no user half that could be missing. */
 	if (sample.end == KPPROF_END_NO_REGS && sample.nkernel)
 		sample.end = KPPROF_END_COMPLETE;
 	for (size_t i = 0; i < h->ncaptures; i++)
 		if (h->captures[i])
 			h->captures[i]->on_sample(h->captures[i]->ctx, &sample);
+}
+
+/* What the module has walked. */
+static void deliver_walked(const struct held *h, bool believed)
+{
+	const struct record_sample *s = &h->record.sample;
+	struct kpprof_walk walk = {.end = s->end, .guesses = s->guesses};
+	unsigned int n = s->nips < USER_FRAMES_MAX ? s->nips : USER_FRAMES_MAX;
+	__u64 user[USER_FRAMES_MAX];
+
+	/* Walked with mappings that had been replaced: only where it was is certain. */
+	if (!believed) {
+		walk.end = KPPROF_END_PENDING;
+		n = n ? 1 : 0;
+	}
+	memcpy(user, s->ips, n * sizeof(*user));
+	deliver(h, &walk, user, n);
 }
 
 /* Walks, and delivers unless rows are missing: then they are asked for, and true is returned. */
@@ -202,7 +241,7 @@ static bool walk_or_wait(struct engine *e, struct held *h, bool may_wait)
 			return true;
 		}
 	}
-	deliver(e, h, &walk, user, n);
+	deliver(h, &walk, user, n);
 	return false;
 }
 
@@ -229,6 +268,7 @@ static void handle_sample(struct engine *e, struct event_set *set, const struct 
 	struct cpu_capture *c;
 	struct process *p;
 	struct held *h;
+	bool believed;
 	size_t n = 0;
 
 	/* The idle task: time in which nothing ran. */
@@ -250,7 +290,11 @@ static void handle_sample(struct engine *e, struct event_set *set, const struct 
 			(uint64_t)((double)r->sample.period * set->unit_ns), e->wanted, n);
 	if (!h)
 		return;
-	if (walk_or_wait(e, h, e->held_bytes + h->bytes <= HELD_BYTES_MAX))
+	believed = follow_sample(&e->follow, p, &r->sample);
+	if (r->sample.walked) {
+		deliver_walked(h, believed);
+		held_free(h);
+	} else if (walk_or_wait(e, h, e->held_bytes + h->bytes <= HELD_BYTES_MAX))
 		hold(e, h);
 	else
 		held_free(h);
@@ -261,6 +305,7 @@ static void rows_ready(void *ctx, struct image *image)
 	struct engine *e = ctx;
 	struct held **at = &e->held;
 
+	follow_rows(&e->follow);
 	while (*at) {
 		struct held *h = *at;
 
@@ -314,6 +359,18 @@ static void handle_fork(struct engine *e, const struct record *r)
 		members_fork(c, r->task.ppid, r->pid);
 }
 
+/* Has the module sample a process too; one that is gone by now is no loss. */
+static void arm_member(struct engine *e, const struct cpu_capture *c, pid_t pid)
+{
+	int err;
+
+	if (!c->set->module || c->set->box)
+		return;
+	err = kmod_arm_pid(e->kmod, c->set->arm, c->set->hz, pid);
+	if (err && err != -ESRCH)
+		log_warning("pid %d cannot be sampled: %s", (int)pid, kmod_error(e->kmod));
+}
+
 static void handle_comm(struct engine *e, const struct record *r)
 {
 	struct cpu_capture *c;
@@ -327,9 +384,12 @@ static void handle_comm(struct engine *e, const struct record *r)
 		bool was = members_has(c, r->pid);
 
 		members_exec(c, r->pid, r->comm.name);
+		if (was || !members_has(c, r->pid))
+			continue;
 		/* Its mappings are from now on told by records; those that it has are read once. */
-		if (!was && members_has(c, r->pid) && !processes_find(e->processes, r->pid))
+		if (!processes_find(e->processes, r->pid))
 			processes_load(e->processes, r->pid);
+		arm_member(e, c, r->pid);
 	}
 }
 
@@ -343,18 +403,23 @@ static void handle_lost(struct engine *e, const struct event_set *set, uint64_t 
 	}
 }
 
-static void handle(struct engine *e, struct event_set *set, const struct perf_event_header *header)
+static void handle(struct engine *e, struct cpu_ring *ring, const struct perf_event_header *header)
 {
+	struct event_set *set = ring->set;
 	struct record r;
+	int err = set->module ? record_parse_module(header, set->module, &r) :
+				record_parse(header, &r);
 
-	if (record_parse(header, &r))
+	if (err)
 		return;
 	switch (r.type) {
 	case PERF_RECORD_SAMPLE:
-		handle_sample(e, set, &r);
+		if (parts_join(&ring->parts, header, set->module, &r))
+			handle_sample(e, set, &r);
 		break;
 	case PERF_RECORD_MMAP2:
 		processes_mmap(e->processes, r.pid, &r.mmap);
+		follow_changed(&e->follow, processes_find(e->processes, r.pid));
 		break;
 	case PERF_RECORD_FORK:
 		handle_fork(e, &r);
@@ -415,7 +480,7 @@ static void read_rings(struct engine *e, uint64_t until)
 			earliest(s, &r);
 		if (!r || r->next_time > until)
 			break;
-		handle(e, r->set, ring_peek(&r->ring));
+		handle(e, r, ring_peek(&r->ring));
 		ring_consume(&r->ring);
 		ring_release(&r->ring);
 		look_ahead(r);
@@ -431,7 +496,24 @@ static void set_release(struct engine *e, struct event_set *set)
 	while (*at != set)
 		at = &(*at)->next;
 	*at = set->next;
+	if (set->module)
+		kmod_disarm(e->kmod, set->arm);
 	event_set_close(set);
+}
+
+/* Processes that no other capture of the same arm looks at. */
+static void disarm_members(struct engine *e, const struct cpu_capture *c)
+{
+	if (!c->set->module || c->set->box || c->set->users < 2)
+		return;
+	for (size_t i = 0; i < c->nmembers; i++) {
+		const struct cpu_capture *other = e->captures;
+
+		while (other && (other->set != c->set || !members_has(other, c->members[i])))
+			other = other->next;
+		if (!other)
+			kmod_disarm_pid(e->kmod, c->set->arm, c->members[i]);
+	}
 }
 
 /* Takes a capture out of everything; with the last one the events and all processes go. */
@@ -443,12 +525,14 @@ static void detach(struct engine *e, struct cpu_capture *c)
 		at = &(*at)->next;
 	*at = c->next;
 	e->ncaptures--;
+	disarm_members(e, c);
 	set_release(e, c->set);
 	members_deinit(c);
 	if (!e->captures) {
 		loop_timer_clear(e->loop, &e->tick);
 		event_set_close(e->side);
 		e->side = NULL;
+		follow_stop(&e->follow);
 		processes_clear(e->processes);
 	}
 	engine_unuse(e);
@@ -508,28 +592,102 @@ static void ring_ready(void *ctx)
 	drain(ctx);
 }
 
-static struct event_set *nearest_set(struct engine *e, unsigned int hz)
+/* A set that can be shared: the module samples the whole box, or chosen processes. */
+static bool serves(const struct event_set *s, bool box)
 {
-	struct event_set *best = e->sets;
+	return !s->module || s->box == box;
+}
+
+static struct event_set *nearest_set(struct engine *e, unsigned int hz, bool box)
+{
+	struct event_set *best = NULL;
 
 	for (struct event_set *s = e->sets; s; s = s->next)
-		if (abs((int)s->hz - (int)hz) < abs((int)best->hz - (int)hz))
+		if (serves(s, box) &&
+		    (!best || abs((int)s->hz - (int)hz) < abs((int)best->hz - (int)hz)))
 			best = s;
 	return best;
 }
 
-static int set_get(struct engine *e, unsigned int hz, struct event_set **out)
+static unsigned int free_arm(const struct engine *e)
+{
+	unsigned int used = 0, arm = 0;
+
+	for (const struct event_set *s = e->sets; s; s = s->next)
+		if (s->module)
+			used |= 1u << s->arm;
+	while (used & 1u << arm)
+		arm++;
+	return arm;
+}
+
+/* The rings first: what the module samples from its first moment on is read. */
+static int open_module_set(struct engine *e, unsigned int hz, bool box, struct event_set **out)
+{
+	bool cycles = cycle_counter_works();
+	unsigned int arm = free_arm(e);
+	struct event_set *s;
+	int err = event_set_open(e->loop, hz, kmod_events(e->kmod), arm, ring_ready, e, &s);
+
+	if (err) {
+		snprintf(e->why, sizeof(e->why), "the module's trace events: %s", strerror(-err));
+		return err;
+	}
+	err = kmod_arm(e->kmod, arm, hz, box, &cycles);
+	if (err) {
+		snprintf(e->why, sizeof(e->why), "the module refuses: %s",
+			 *kmod_error(e->kmod) ? kmod_error(e->kmod) : strerror(-err));
+		event_set_close(s);
+		return err;
+	}
+	event_set_clock(s, cycles);
+	s->box = box;
+	*out = s;
+	return 0;
+}
+
+/* True when the module is there for this set; e->why says why not. */
+static bool try_module(struct engine *e, unsigned int hz, bool box, struct event_set **out)
+{
+	if (!e->kmod && kmod_open(e->store, e->why, sizeof(e->why), &e->kmod))
+		return false;
+	e->follow.kmod = e->kmod;
+	if (!open_module_set(e, hz, box, out)) {
+		e->why[0] = '\0';
+		return true;
+	}
+	/* Captures that use it go on with it. */
+	for (const struct event_set *s = e->sets; s; s = s->next)
+		if (s->module)
+			return false;
+	module_close(e);
+	return false;
+}
+
+static int open_set(struct engine *e, unsigned int hz, bool box, struct event_set **out)
+{
+	if (try_module(e, hz, box, out))
+		return 0;
+	if (module_mode() == ENGINE_MODULE)
+		return -ENODEV;
+	log_info("without the module: %s", e->why);
+	return event_set_open(e->loop, hz, NULL, 0, ring_ready, e, out);
+}
+
+static int set_get(struct engine *e, unsigned int hz, bool box, struct event_set **out)
 {
 	struct event_set *s;
 	unsigned int n = 0;
 	int err;
 
-	for (s = e->sets; s && s->hz != hz; s = s->next)
+	for (s = e->sets; s && (s->hz != hz || !serves(s, box)); s = s->next)
 		n++;
 	if (!s && n >= SETS_MAX)
-		s = nearest_set(e, hz);
+		s = nearest_set(e, hz, box);
+	if (!s && n >= SETS_MAX)
+		return -EBUSY;
 	if (!s) {
-		err = event_set_open(e->loop, hz, ring_ready, e, &s);
+		err = open_set(e, hz, box, &s);
 		if (err)
 			return err;
 		s->next = e->sets;
@@ -550,6 +708,9 @@ static void prefetch(struct engine *e, const struct cpu_capture *c)
 		for (uint32_t k = 0; p && p->maps && k < p->maps->n; k++)
 			if (p->maps->images[k])
 				image_want_rows(p->maps->images[k]);
+		if (p && c->set->module)
+			follow_process(&e->follow, p);
+		arm_member(e, c, c->members[i]);
 	}
 }
 
@@ -580,9 +741,9 @@ int cpu_capture_start(struct engine *e, struct cpu_capture *c)
 	/* Side records first: what a process maps while its mappings are read is told twice, not
 	 * lost. */
 	if (!err && !e->side)
-		err = event_set_open(e->loop, 0, ring_ready, e, &e->side);
+		err = event_set_open(e->loop, 0, NULL, 0, ring_ready, e, &e->side);
 	if (!err)
-		err = set_get(e, c->hz, &c->set);
+		err = set_get(e, c->hz, c->target.kind == TARGET_BOX, &c->set);
 	if (err) {
 		members_deinit(c);
 		if (!e->captures) {
@@ -595,6 +756,7 @@ int cpu_capture_start(struct engine *e, struct cpu_capture *c)
 	c->lost = c->seen = c->side_lost = c->throttled = 0;
 	c->held = 0;
 	c->stopping = c->exited = false;
+	c->engine = c->set->module ? KPPROF_ENGINE_MODULE : KPPROF_ENGINE_PERF;
 	c->event = c->set->cycles ? "cycles" : "cpu-clock";
 	c->hz = c->set->hz;
 	c->period_ns = c->set->period_ns;
@@ -630,4 +792,30 @@ void cpu_capture_cancel(struct engine *e, struct cpu_capture *c)
 	forget(e->held, c);
 	forget(e->retrying, c);
 	detach(e, c);
+}
+
+enum kpprof_engine engine_kind(struct engine *e, char *why, size_t size)
+{
+	struct genl *g;
+
+	why[0] = '\0';
+	if (e->kmod)
+		return KPPROF_ENGINE_MODULE;
+	g = module_open(why, size);
+	if (!g)
+		return KPPROF_ENGINE_PERF;
+	genl_close(g);
+	return KPPROF_ENGINE_MODULE;
+}
+
+const char *engine_why(const struct engine *e)
+{
+	return e->why;
+}
+
+void engine_each_capture(struct engine *e, void (*fn)(void *ctx, const struct cpu_capture *c),
+			 void *ctx)
+{
+	for (const struct cpu_capture *c = e->captures; c; c = c->next)
+		fn(ctx, c);
 }
