@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "control/control.h"
 #include "engine/engine.h"
 #include "engine/find.h"
 #include "http/index.h"
@@ -19,9 +20,12 @@
 #include "profile/symbol.h"
 
 struct agent {
+	struct loop *loop;
 	struct engine *engine;
 	struct http_server *server;
+	struct control *control;
 	struct target target;
+	char *addr; /* what the server listens on */
 };
 
 static void serve_index(struct http_request *req, const struct route *route)
@@ -117,20 +121,67 @@ static void handle(struct http_request *req, void *ctx)
 	}
 }
 
-static int listen_on(struct agent *a, struct loop *loop, const char *addr)
+static void close_port(struct agent *a)
+{
+	if (a->server)
+		log_info("no longer listening on %s", a->addr);
+	/* Open requests are gone with it, and their captures with them. */
+	http_server_destroy(a->server);
+	a->server = NULL;
+	free(a->addr);
+	a->addr = NULL;
+}
+
+static int open_port(struct agent *a, const char *addr, char *why, size_t size)
 {
 	const struct http_config cfg = {.addr = addr};
+	struct http_server *server;
 	struct sockaddr_storage ss;
-	const char *why = NULL;
+	const char *text = NULL;
 	socklen_t len;
-	int err = http_addr_parse(addr, &ss, &len, &why);
+	int err = http_addr_parse(addr, &ss, &len, &text);
 
 	if (!err)
-		err = http_server_create(loop, &cfg, handle, a, &a->server);
+		err = http_server_create(a->loop, &cfg, handle, a, &server);
+	if (err) {
+		snprintf(why, size, "cannot listen on %s: %s", addr, text ? text : strerror(-err));
+		return err;
+	}
+	close_port(a);
+	a->server = server;
+	a->addr = strdup(addr);
+	log_info("listening on %s", addr);
+	return a->addr ? 0 : -ENOMEM;
+}
+
+/* The port of before stays open when the new one cannot be had. */
+static int listen_on(void *ctx, const char *addr, char *why, size_t size)
+{
+	struct agent *a = ctx;
+
+	if (!addr) {
+		close_port(a);
+		return 0;
+	}
+	if (a->addr && strcmp(a->addr, addr) == 0)
+		return 0;
+	return open_port(a, addr, why, size);
+}
+
+static const char *listening(void *ctx)
+{
+	const struct agent *a = ctx;
+
+	return a->addr;
+}
+
+static int listen_first(struct agent *a, const char *addr)
+{
+	char why[256];
+	int err = listen_on(a, addr, why, sizeof(why));
+
 	if (err)
-		log_error("cannot listen on %s: %s", addr, why ? why : strerror(-err));
-	else
-		log_info("listening on %s", addr);
+		log_error("%s", why);
 	return err;
 }
 
@@ -141,10 +192,15 @@ int agent_create(struct loop *loop, const struct agent_config *cfg, struct agent
 
 	if (!a)
 		return -ENOMEM;
+	const struct control_ops ops = {.listen = listen_on, .listening = listening, .ctx = a};
+
+	a->loop = loop;
 	a->target = cfg->target;
 	err = engine_create(loop, &a->engine);
 	if (!err && cfg->addr)
-		err = listen_on(a, loop, cfg->addr);
+		err = listen_first(a, cfg->addr);
+	if (!err)
+		err = control_create(loop, a->engine, &ops, &a->control);
 	if (err) {
 		agent_destroy(a);
 		return err;
@@ -157,8 +213,9 @@ void agent_destroy(struct agent *a)
 {
 	if (!a)
 		return;
-	/* Requests first: they hold captures, and those hold the engine. */
-	http_server_destroy(a->server);
+	/* Requests and what is armed first: they hold captures, and those hold the engine. */
+	close_port(a);
+	control_destroy(a->control);
 	engine_destroy(a->engine);
 	free(a);
 }

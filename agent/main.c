@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "control/module.h"
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "http/params.h"
@@ -33,10 +34,15 @@ static const char usage_text[] =
 	"                      every process (environment PPROF_TARGET; default: box)\n"
 	"  -s, --stack=BYTES   how much of the user stack a CPU sample carries, 1024 to 65528\n"
 	"                      (environment PPROF_STACK; default: 65528)\n"
+	"  -e, --engine=NAME   auto: the kernel module if it can be had; perf: never; module:\n"
+	"                      nothing else (environment PPROF_ENGINE; default: auto)\n"
 	"  -v, --verbose       log more\n"
 	"  -q, --quiet         log errors and warnings only\n"
 	"      --version       print the version and exit\n"
 	"  -h, --help          print this and exit\n"
+	"\n"
+	"kpprofctl reaches the agent over netlink; the environment PPROF_CONTROL is another port\n"
+	"for that, or \"off\".\n"
 	"\n"
 	"Requests, below /debug/pprof/, /pid/PID/debug/pprof/ or /comm/NAME/debug/pprof/:\n"
 	"  profile             CPU profile; ?seconds= (default 30) and ?hz= (default 99, 1 to "
@@ -48,6 +54,7 @@ struct options {
 	const char *addr;
 	const char *target;
 	const char *stack;
+	const char *engine;
 	enum log_level level;
 };
 
@@ -62,14 +69,19 @@ static const char *from_env(const char *name)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"addr", required_argument, NULL, 'a'},	 {"target", required_argument, NULL, 't'},
-		{"stack", required_argument, NULL, 's'}, {"verbose", no_argument, NULL, 'v'},
-		{"quiet", no_argument, NULL, 'q'},	 {"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},	 {0},
+		{"addr", required_argument, NULL, 'a'},
+		{"target", required_argument, NULL, 't'},
+		{"stack", required_argument, NULL, 's'},
+		{"engine", required_argument, NULL, 'e'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "a:t:s:vqh", longs, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "a:t:s:e:vqh", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'a':
 			o->addr = optarg;
@@ -79,6 +91,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 's':
 			o->stack = optarg;
+			break;
+		case 'e':
+			o->engine = optarg;
 			break;
 		case 'v':
 			o->level = LOG_LEVEL_DEBUG;
@@ -105,6 +120,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 static bool options_valid(const struct options *o, struct agent_config *cfg)
 {
+	enum engine_mode mode = ENGINE_AUTO;
 	int64_t stack;
 
 	cfg->addr = o->addr;
@@ -116,6 +132,11 @@ static bool options_valid(const struct options *o, struct agent_config *cfg)
 		log_error("stack: not a number from 1024 to 65528: %s", o->stack);
 		return false;
 	}
+	if (o->engine && module_mode_parse(o->engine, &mode)) {
+		log_error("engine: neither auto, perf nor module: %s", o->engine);
+		return false;
+	}
+	module_set_mode(mode);
 	return true;
 }
 
@@ -187,6 +208,7 @@ int main(int argc, char **argv)
 		.addr = from_env("PPROF_ADDR"),
 		.target = from_env("PPROF_TARGET"),
 		.stack = from_env("PPROF_STACK"),
+		.engine = from_env("PPROF_ENGINE"),
 		.level = LOG_LEVEL_INFO,
 	};
 	struct agent_config cfg = {0};

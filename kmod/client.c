@@ -62,7 +62,8 @@ static void clean_up(struct work_struct *work)
 
 static DECLARE_WORK(clean_up_work, clean_up);
 
-/* Context: the task that closes the socket, or one that frees it later; may not take kpprof_lock. */
+/* Context: the task that closes the socket, or one that frees it later; may not take kpprof_lock.
+ */
 static int socket_closed(struct notifier_block *nb, unsigned long state, void *data)
 {
 	const struct netlink_notify *n = data;

@@ -13,9 +13,9 @@ struct netlink_ext_ack;
 struct workqueue_struct;
 
 /*
- * Over arms, images, the client and its unfinished messages. Held by commands, by the work that ends
- * a client, and by the one that follows CPUs; never in an interrupt, and never while something waits
- * for CPU hotplug.
+ * Over arms, images, the client and its unfinished messages. Held by commands, by the work that
+ * ends a client, and by the one that follows CPUs; never in an interrupt, and never while something
+ * waits for CPU hotplug.
  */
 extern struct mutex kpprof_lock;
 
@@ -33,8 +33,8 @@ void kpprof_client_deinit(void);
  * @portid: the socket's
  *
  * Context: task, in the sender's own, kpprof_lock held.
- * Return: 0; -EBUSY with a text that names the client when it is another; -EPERM outside the initial
- * PID namespace; -ENODEV when the module is going.
+ * Return: 0; -EBUSY with a text that names the client when it is another; -EPERM outside the
+ * initial PID namespace; -ENODEV when the module is going.
  */
 int kpprof_client_enter(u32 portid, struct netlink_ext_ack *extack);
 

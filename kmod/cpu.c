@@ -178,8 +178,7 @@ static void counters_close(struct arm *arm)
 {
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		counter_close(arm, cpu);
+	for_each_possible_cpu(cpu) counter_close(arm, cpu);
 }
 
 /* A CPU that goes offline or comes meanwhile is seen to by kpprof_cpu_sync(). */
@@ -187,7 +186,8 @@ static int counters_sync(struct arm *arm)
 {
 	int cpu, err;
 
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		if (!cpu_online(cpu)) {
 			counter_close(arm, cpu);
 		} else if (!arm->counters[cpu]) {
@@ -273,7 +273,8 @@ static int arm_create(unsigned int id, u32 hz, enum kpprof_clock clock,
 	return 0;
 }
 
-int kpprof_arm_open(unsigned int id, u32 hz, enum kpprof_clock clock, struct netlink_ext_ack *extack)
+int kpprof_arm_open(unsigned int id, u32 hz, enum kpprof_clock clock,
+		    struct netlink_ext_ack *extack)
 {
 	struct arm *arm = arms[id];
 

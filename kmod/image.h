@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Unwind rows in the kernel: uploaded once for each image, in parts and in order, checked when they
- * are whole, and shared by the mappings of all processes. An image is owned by the table until it is
- * dropped, and by each list of mappings that uses it.
+ * are whole, and shared by the mappings of all processes. An image is owned by the table until it
+ * is dropped, and by each list of mappings that uses it.
  *
  * Context: all functions sleep and are called with kpprof_lock held, but kpprof_image_put(), which
  * may be called from any task.

@@ -24,8 +24,8 @@ static void follow_cpus(struct work_struct *work)
 static DECLARE_WORK(follow_cpus_work, follow_cpus);
 
 /*
- * Context: the hotplug thread, with the hotplug lock held. Counters are made and released elsewhere:
- * kpprof_lock is held by tasks that wait for this lock.
+ * Context: the hotplug thread, with the hotplug lock held. Counters are made and released
+ * elsewhere: kpprof_lock is held by tasks that wait for this lock.
  */
 static int cpu_changed(unsigned int cpu)
 {

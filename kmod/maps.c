@@ -58,7 +58,8 @@ static int check_range(const struct kpprof_maps *maps, u64 start, u64 end,
 		return -E2BIG;
 	}
 	if (start >= end || start < from || end > TASK_SIZE_MAX) {
-		NL_SET_ERR_MSG(extack, "mappings are empty, not sorted, overlap or are out of range");
+		NL_SET_ERR_MSG(extack,
+			       "mappings are empty, not sorted, overlap or are out of range");
 		return -EINVAL;
 	}
 	return 0;
@@ -149,7 +150,8 @@ void kpprof_maps_put(struct kpprof_maps *maps)
 		return;
 	for (i = 0; i < maps->n; i++)
 		if (maps->map[i].rows)
-			kpprof_image_put(container_of(maps->map[i].rows, struct kpprof_image, rows));
+			kpprof_image_put(
+				container_of(maps->map[i].rows, struct kpprof_image, rows));
 	kvfree(maps->map);
 	kpprof_mem_uncharge(map_bytes(maps->cap));
 	kfree(maps);

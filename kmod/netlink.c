@@ -182,7 +182,8 @@ static int each_pid(struct genl_info *info, unsigned int arm,
 	const struct nlattr *a;
 	int rem, err = 0;
 
-	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem) {
+	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem)
+	{
 		if (nla_type(a) == KPPROF_A_PID)
 			err = fn(nla_get_u32(a), arm, info->extack);
 		if (err)
@@ -251,8 +252,8 @@ static int arm_targets(struct genl_info *info, u32 arm)
 /* Probes first: a child that is made while its parent is armed is not missed. */
 static int arm_new(struct genl_info *info, u32 arm)
 {
-	u32 clock = info->attrs[KPPROF_A_CLOCK] ? nla_get_u32(info->attrs[KPPROF_A_CLOCK]) :
-						  KPPROF_CLOCK_CPU;
+	u32 clock = info->attrs[KPPROF_A_CLOCK] ? nla_get_u32(info->attrs[KPPROF_A_CLOCK])
+						: KPPROF_CLOCK_CPU;
 	int err = kpprof_probes_register();
 
 	if (err) {
@@ -365,14 +366,13 @@ static int image(struct genl_info *info)
 /* ---- MAPS */
 
 static const struct nla_policy map_policy[KPPROF_MAP_A_MAX + 1] = {
-	[KPPROF_MAP_A_START] = {.type = NLA_U64},
-	[KPPROF_MAP_A_END] = {.type = NLA_U64},
-	[KPPROF_MAP_A_OFFSET] = {.type = NLA_U64},
-	[KPPROF_MAP_A_IMAGE] = {.type = NLA_U32},
+	[KPPROF_MAP_A_START] = {.type = NLA_U64},    [KPPROF_MAP_A_END] = {.type = NLA_U64},
+	[KPPROF_MAP_A_OFFSET] = {.type = NLA_U64},   [KPPROF_MAP_A_IMAGE] = {.type = NLA_U32},
 	[KPPROF_MAP_A_PENDING] = {.type = NLA_FLAG},
 };
 
-static int maps_one(struct kpprof_maps *maps, const struct nlattr *a, struct netlink_ext_ack *extack)
+static int maps_one(struct kpprof_maps *maps, const struct nlattr *a,
+		    struct netlink_ext_ack *extack)
 {
 	struct nlattr *m[KPPROF_MAP_A_MAX + 1];
 	int err = nla_parse_nested(m, KPPROF_MAP_A_MAX, a, map_policy, extack);
@@ -395,7 +395,8 @@ static int maps_collect(struct kpprof_maps *maps, struct genl_info *info)
 	const struct nlattr *a;
 	int rem, err = 0;
 
-	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem) {
+	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem)
+	{
 		if (nla_type(a) == KPPROF_A_MAP)
 			err = maps_one(maps, a, info->extack);
 		if (err)
@@ -577,10 +578,10 @@ static const struct nla_policy image_policy[KPPROF_A_MAX + 1] = {
 	[KPPROF_A_DROP] = {.type = NLA_FLAG},
 };
 
-#define COMMAND(name, table, ...)                                             \
-	{                                                                     \
-		.cmd = KPPROF_CMD_##name, .flags = GENL_ADMIN_PERM,           \
-		.policy = table, .maxattr = KPPROF_A_MAX, __VA_ARGS__         \
+#define COMMAND(name, table, ...)                                                    \
+	{                                                                            \
+		.cmd = KPPROF_CMD_##name, .flags = GENL_ADMIN_PERM, .policy = table, \
+		.maxattr = KPPROF_A_MAX, __VA_ARGS__                                 \
 	}
 
 static const struct genl_ops ops[] = {
@@ -597,17 +598,15 @@ static const struct genl_multicast_group groups[] = {
 	[GROUP_EVENTS] = {.name = KPPROF_GENL_GROUP},
 };
 
-static struct genl_family family __ro_after_init = {
-	.name = KPPROF_GENL_NAME,
-	.version = KPPROF_GENL_VERSION,
-	.maxattr = KPPROF_A_MAX,
-	.module = THIS_MODULE,
-	.ops = ops,
-	.n_ops = ARRAY_SIZE(ops),
-	.mcgrps = groups,
-	.n_mcgrps = ARRAY_SIZE(groups),
-	KPPROF_RESV_START_OP(KPPROF_CMD_STATUS)
-};
+static struct genl_family family __ro_after_init = {.name = KPPROF_GENL_NAME,
+						    .version = KPPROF_GENL_VERSION,
+						    .maxattr = KPPROF_A_MAX,
+						    .module = THIS_MODULE,
+						    .ops = ops,
+						    .n_ops = ARRAY_SIZE(ops),
+						    .mcgrps = groups,
+						    .n_mcgrps = ARRAY_SIZE(groups),
+						    KPPROF_RESV_START_OP(KPPROF_CMD_STATUS)};
 
 int __init kpprof_netlink_init(void)
 {

@@ -54,8 +54,8 @@ int kpprof_probes_register(void)
 	for (i = 0; i < ARRAY_SIZE(probes) && !err; i++) {
 		if (probes[i].registered)
 			continue;
-		err = probes[i].tp ? tracepoint_probe_register(probes[i].tp, probes[i].fn, NULL) :
-				     -ENOENT;
+		err = probes[i].tp ? tracepoint_probe_register(probes[i].tp, probes[i].fn, NULL)
+				   : -ENOENT;
 		probes[i].registered = !err;
 	}
 	if (err)

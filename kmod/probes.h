@@ -5,7 +5,8 @@
 
 #include <linux/types.h>
 
-/** kpprof_probes_register() - follow forks and exits. Context: task, kpprof_lock held. 0 or -errno */
+/** kpprof_probes_register() - follow forks and exits. Context: task, kpprof_lock held. 0 or -errno
+ */
 int kpprof_probes_register(void);
 
 /**

@@ -6,12 +6,12 @@
 #include "selftest.h"
 #include "walk.h"
 
-#define EXPECT(condition)                                                   \
-	do {                                                                \
-		if (!(condition)) {                                         \
-			pr_err("self-test failed: %s\n", #condition);       \
-			return -EINVAL;                                     \
-		}                                                           \
+#define EXPECT(condition)                                             \
+	do {                                                          \
+		if (!(condition)) {                                   \
+			pr_err("self-test failed: %s\n", #condition); \
+			return -EINVAL;                               \
+		}                                                     \
 	} while (0)
 
 /* A function at 0x100 that keeps 16 bytes of locals, and one at 0x200 that is the outermost. */
@@ -62,7 +62,7 @@ static int test_check(void)
 	return 0;
 }
 
-#define BASE 0x400000ull
+#define BASE  0x400000ull
 #define STACK 0x7000ull
 
 static int read_stack(void *ctx, __u64 addr, __u64 *val)

@@ -19,7 +19,7 @@ static_assert(KPPROF_NREGS == 16);
 static void fill_regs(struct kpprof_stack *s, const struct pt_regs *r)
 {
 	const u64 regs[KPPROF_NREGS] = {
-		r->ax, r->dx, r->cx, r->bx,  r->si,  r->di,  r->bp,  r->sp,
+		r->ax, r->dx, r->cx,  r->bx,  r->si,  r->di,  r->bp,  r->sp,
 		r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
 	};
 

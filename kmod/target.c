@@ -21,8 +21,7 @@ static u32 ntargets;
 
 static void space_free(struct work_struct *work)
 {
-	struct kpprof_space *space =
-		container_of(to_rcu_work(work), struct kpprof_space, free);
+	struct kpprof_space *space = container_of(to_rcu_work(work), struct kpprof_space, free);
 
 	kpprof_maps_put(space->maps);
 	mmdrop(space->mm);
@@ -53,9 +52,7 @@ struct kpprof_target *kpprof_target_find(pid_t tgid)
 {
 	struct kpprof_target *t;
 
-	hash_for_each_possible_rcu(targets, t, node, tgid)
-		if (t->tgid == tgid)
-			return t;
+	hash_for_each_possible_rcu(targets, t, node, tgid) if (t->tgid == tgid) return t;
 	return NULL;
 }
 
@@ -63,9 +60,7 @@ static struct kpprof_target *find_locked(pid_t tgid)
 {
 	struct kpprof_target *t;
 
-	hash_for_each_possible(targets, t, node, tgid)
-		if (t->tgid == tgid)
-			return t;
+	hash_for_each_possible(targets, t, node, tgid) if (t->tgid == tgid) return t;
 	return NULL;
 }
 
@@ -186,8 +181,7 @@ void kpprof_targets_disarm(unsigned int arm)
 	int i;
 
 	spin_lock(&targets_lock);
-	hash_for_each(targets, i, t, node)
-		WRITE_ONCE(t->arms, t->arms & ~BIT(arm));
+	hash_for_each(targets, i, t, node) WRITE_ONCE(t->arms, t->arms & ~BIT(arm));
 	spin_unlock(&targets_lock);
 }
 
@@ -321,8 +315,7 @@ void kpprof_targets_clear(void)
 	int i;
 
 	spin_lock(&targets_lock);
-	hash_for_each_safe(targets, i, next, t, node)
-		target_remove(t);
+	hash_for_each_safe(targets, i, next, t, node) target_remove(t);
 	spin_unlock(&targets_lock);
 }
 
@@ -339,7 +332,8 @@ unsigned long kpprof_targets_each(unsigned long from,
 	int i;
 
 	rcu_read_lock();
-	hash_for_each_rcu(targets, i, t, node) {
+	hash_for_each_rcu(targets, i, t, node)
+	{
 		if (n >= from && fn(t, ctx))
 			goto out;
 		n++;

@@ -3,8 +3,8 @@
  * The processes that are looked at: which arms sample them, and the mappings to walk their stacks
  * with. Children follow their parent from fork(2) on, and a process is forgotten when it exits.
  *
- * The table is read under RCU, in the sampling interrupt among others, and changed under a spin lock
- * in tasks only.
+ * The table is read under RCU, in the sampling interrupt among others, and changed under a spin
+ * lock in tasks only.
  */
 #ifndef KPPROF_TARGET_H
 #define KPPROF_TARGET_H

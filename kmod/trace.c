@@ -26,8 +26,8 @@ u32 kpprof_trace_id_stack(void)
 }
 
 /* The layout is made by TRACE_EVENT(), and promised in uapi/kpprof.h. */
-#define SAME(event, record, field, theirs)                                    \
-	static_assert(offsetof(struct trace_event_raw_##event, field) ==      \
+#define SAME(event, record, field, theirs)                               \
+	static_assert(offsetof(struct trace_event_raw_##event, field) == \
 		      offsetof(struct record, theirs))
 
 static_assert(sizeof(struct trace_entry) == sizeof(__u64));

@@ -7,8 +7,9 @@
  *
  * Generic netlink, family KPPROF_GENL_NAME, version KPPROF_GENL_VERSION. Every command needs
  * CAP_NET_ADMIN in the initial user namespace and a socket of the initial network namespace. Each
- * attribute is typed and its length checked; those that a command does not name are refused, so what
- * a module understands is told by STATUS. A refusal carries a text (NLMSGERR_ATTR_MSG). Integers are in the machine's byte order.
+ * attribute is typed and its length checked; those that a command does not name are refused, so
+ * what a module understands is told by STATUS. A refusal carries a text (NLMSGERR_ATTR_MSG).
+ * Integers are in the machine's byte order.
  *
  * The module samples for one *client*: the socket that first sent ARM, MAPS or IMAGE. Other sockets
  * get -EBUSY from these commands and a text that names the client, until the client's socket is
@@ -38,8 +39,8 @@
  *     KPPROF_A_ENDS           nest    u64 per way a walk ended: attribute type i + 1 for
  *                                     enum kpprof_end i
  *
- * KPPROF_CMD_LISTEN   set the address that the agent is to listen on. The module keeps it, and tells
- * the group KPPROF_GENL_GROUP with a message of the same form.
+ * KPPROF_CMD_LISTEN   set the address that the agent is to listen on. The module keeps it, and
+ * tells the group KPPROF_GENL_GROUP with a message of the same form.
  *
  *     KPPROF_A_LISTEN         string  address as PPROF_ADDR has it, at most KPPROF_ADDR_MAX bytes;
  *                                     absent: no address, the port is closed
@@ -65,9 +66,9 @@
  *
  *     KPPROF_A_ARM            u32     absent: all arms of the client; with the last arm go
  *                                     all processes and mappings, images stay
- *     KPPROF_A_PID            u32     may be repeated: takes these out of the arm, which stays; their
- *                                     children stay. Absent: the whole arm ends. When the command
- *                                     returns no counter of it exists.
+ *     KPPROF_A_PID            u32     may be repeated: takes these out of the arm, which stays;
+ * their children stay. Absent: the whole arm ends. When the command returns no counter of it
+ * exists.
  *
  * KPPROF_CMD_IMAGE    upload unwind rows, see below: one message that says how large, any number
  * with parts, one that says that it is whole. Refused when not well formed, and the image is
@@ -114,8 +115,8 @@
  * =======
  *
  * do not go through netlink. They are trace events, which perf_event_open(2) (PERF_TYPE_TRACEPOINT)
- * puts into its rings; `perf record -e 'kpprof:*'` reads the same. The kernel's half of the stack is
- * the event's own callchain (PERF_SAMPLE_CALLCHAIN with exclude_callchain_user), taken from the
+ * puts into its rings; `perf record -e 'kpprof:*'` reads the same. The kernel's half of the stack
+ * is the event's own callchain (PERF_SAMPLE_CALLCHAIN with exclude_callchain_user), taken from the
  * interrupted registers. The raw data of the two events are struct kpprof_cpu_record and struct
  * kpprof_stack_record.
  *
@@ -127,10 +128,10 @@
  * Without the module
  * ==================
  *
- * the agent answers STATUS, LISTEN, ARM, DISARM and TARGETS itself: a socket of NETLINK_USERSOCK with
- * port KPPROF_USERSOCK_PORT, messages of type KPPROF_USERSOCK_TYPE with a struct genlmsghdr, from
- * senders whose credentials (SCM_CREDENTIALS) say user 0. It does so with the module too; its STATUS
- * then has the module's attributes and these:
+ * the agent answers STATUS, LISTEN, ARM, DISARM and TARGETS itself: a socket of NETLINK_USERSOCK
+ * with port KPPROF_USERSOCK_PORT, messages of type KPPROF_USERSOCK_TYPE with a struct genlmsghdr,
+ * from senders whose credentials (SCM_CREDENTIALS) say user 0. It does so with the module too; its
+ * STATUS then has the module's attributes and these:
  *
  *     KPPROF_A_AGENT_PID      u32
  *     KPPROF_A_AGENT_RELEASE  string
@@ -173,16 +174,16 @@
 #define KPPROF_GENL_GROUP   "events"
 
 /* The release of the whole: module, agent and tool. */
-#define KPPROF_RELEASE "0.1"
+#define KPPROF_RELEASE	     "0.1"
 
 #define KPPROF_USERSOCK_PORT 0x6b707066
 #define KPPROF_USERSOCK_TYPE 0x6b70
 
-#define KPPROF_ADDR_MAX 255
-#define KPPROF_ARMS_MAX 8
-#define KPPROF_HZ_MAX	1000
-#define KPPROF_MAPS_MAX 65536u
-#define KPPROF_STACK_MAX 65528u
+#define KPPROF_ADDR_MAX	     255
+#define KPPROF_ARMS_MAX	     8
+#define KPPROF_HZ_MAX	     1000
+#define KPPROF_MAPS_MAX	     65536u
+#define KPPROF_STACK_MAX     65528u
 
 enum kpprof_cmd {
 	KPPROF_CMD_UNSPEC,

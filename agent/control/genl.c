@@ -38,6 +38,11 @@ uint32_t genl_version(const struct genl *g)
 	return g->version;
 }
 
+uint16_t genl_family(const struct genl *g)
+{
+	return g->family;
+}
+
 uint32_t genl_group(const struct genl *g, const char *name)
 {
 	for (size_t i = 0; i < g->ngroups; i++)

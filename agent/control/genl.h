@@ -27,6 +27,9 @@ void genl_close(struct genl *g);
 /** genl_version() - the family's version */
 uint32_t genl_version(const struct genl *g);
 
+/** genl_family() - the family's number, the type of its messages */
+uint16_t genl_family(const struct genl *g);
+
 /**
  * genl_group() - the number of a multicast group of the family, for NETLINK_ADD_MEMBERSHIP; 0 for
  * none

@@ -116,8 +116,8 @@ static const char *refusal(const char *says)
 	if (strstr(says, "Exec format error") || strstr(says, "Invalid module format"))
 		return "it was built for another kernel";
 	if (strstr(says, "Operation not permitted") || strstr(says, "Permission denied"))
-		return is_locked_down() ? "the kernel is locked down" :
-					  "loading modules is not permitted";
+		return is_locked_down() ? "the kernel is locked down"
+					: "loading modules is not permitted";
 	if (strstr(says, "Unknown symbol"))
 		return "this kernel lacks what it needs (see the kernel's log)";
 	return NULL;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Captures. One set of per-CPU side events tells of mappings, forks, execs and names while any
- * capture runs; for each sampling rate that is asked for there is one set of sampling events, shared
- * by all captures of that rate: the module's trace events, or perf's own. All rings together are
- * read in the order of time, so that a sample meets the mappings of its moment.
+ * capture runs; for each sampling rate that is asked for there is one set of sampling events,
+ * shared by all captures of that rate: the module's trace events, or perf's own. All rings together
+ * are read in the order of time, so that a sample meets the mappings of its moment.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -74,7 +74,8 @@ static void tick(struct loop_timer *t)
 	drain(e);
 }
 
-/* Its socket is what the module holds on to: without it nothing is uploaded, and it can be unloaded. */
+/* Its socket is what the module holds on to: without it nothing is uploaded, and it can be
+ * unloaded. */
 static void module_close(struct engine *e)
 {
 	follow_stop(&e->follow);
@@ -407,8 +408,8 @@ static void handle(struct engine *e, struct cpu_ring *ring, const struct perf_ev
 {
 	struct event_set *set = ring->set;
 	struct record r;
-	int err = set->module ? record_parse_module(header, set->module, &r) :
-				record_parse(header, &r);
+	int err = set->module ? record_parse_module(header, set->module, &r)
+			      : record_parse(header, &r);
 
 	if (err)
 		return;

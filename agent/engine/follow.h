@@ -48,8 +48,8 @@ void follow_rows(struct follow *f);
 /**
  * follow_sample() - learn from a sample of @p what the module lacks
  *
- * Return: whether the frames that the module found can be believed: false when they were walked with
- * mappings that had been replaced by the time of the sample.
+ * Return: whether the frames that the module found can be believed: false when they were walked
+ * with mappings that had been replaced by the time of the sample.
  */
 bool follow_sample(struct follow *f, struct process *p, const struct record_sample *s);
 

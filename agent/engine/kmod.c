@@ -279,7 +279,8 @@ static bool provide(struct kmod *k, struct image *image)
 
 /* ---- mappings */
 
-static void put_map(struct nlmsghdr *nlh, const struct kpprof_map *map, uint32_t image, bool pending)
+static void put_map(struct nlmsghdr *nlh, const struct kpprof_map *map, uint32_t image,
+		    bool pending)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, KPPROF_A_MAP);
 

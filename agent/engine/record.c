@@ -311,8 +311,8 @@ static int parse_stack_record(const unsigned char *raw, uint32_t size, struct re
 	return 0;
 }
 
-static int parse_module_sample(const struct perf_event_header *h, const struct record_module *module,
-			       struct record *r)
+static int parse_module_sample(const struct perf_event_header *h,
+			       const struct record_module *module, struct record *r)
 {
 	struct cursor c = body_of(h);
 	const unsigned char *raw;

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/genetlink.h>
+
+#include "../base/log.h"
+#include "../engine/engine.h"
+#include "armed.h"
+#include "client.h"
+#include "genl.h"
+#include "module.h"
+#include "usersock.h"
+#include "watch.h"
+
+struct control {
+	struct engine *engine;
+	struct control_ops ops;
+	struct usersock *sock;
+	struct watch *watch;
+	struct armed_list armed;
+	bool starting;
+};
+
+static bool put_str(struct usersock_reply *r, uint16_t type, const char *text)
+{
+	return !text || !*text || mnl_attr_put_strz_check(r->nlh, r->room, type, text);
+}
+
+static bool put_u32(struct usersock_reply *r, uint16_t type, uint32_t value)
+{
+	return mnl_attr_put_u32_check(r->nlh, r->room, type, value);
+}
+
+/* ---- STATUS */
+
+static int copy_attr(const struct nlattr *a, void *data)
+{
+	struct usersock_reply *r = data;
+
+	mnl_attr_put_check(r->nlh, r->room, a->nla_type, mnl_attr_get_payload_len(a),
+			   mnl_attr_get_payload(a));
+	return MNL_CB_OK;
+}
+
+static int copy_attrs(const struct nlmsghdr *nlh, void *ctx)
+{
+	mnl_attr_parse(nlh, sizeof(struct genlmsghdr), copy_attr, ctx);
+	return 0;
+}
+
+/* The module's own status, where there is one. */
+static void put_module(struct usersock_reply *r, struct genl *g)
+{
+	genl_begin(g, KPPROF_CMD_STATUS, 0);
+	genl_send(g, copy_attrs, r);
+}
+
+static void count_capture(void *ctx, const struct cpu_capture *c)
+{
+	(void)c;
+	++*(uint32_t *)ctx;
+}
+
+static int do_status(struct control *c, struct usersock_reply *r)
+{
+	enum kpprof_engine kind = KPPROF_ENGINE_PERF;
+	uint32_t captures = 0;
+	struct genl *g;
+	char why[256] = "";
+
+	g = module_open(why, sizeof(why));
+	if (g) {
+		kind = KPPROF_ENGINE_MODULE;
+		put_module(r, g);
+		genl_close(g);
+	}
+	engine_each_capture(c->engine, count_capture, &captures);
+	if (put_u32(r, KPPROF_A_AGENT_PID, (uint32_t)getpid()) &&
+	    put_str(r, KPPROF_A_AGENT_RELEASE, KPPROF_VERSION) &&
+	    put_u32(r, KPPROF_A_ENGINE, kind) && put_str(r, KPPROF_A_REASON, why) &&
+	    put_str(r, KPPROF_A_LISTENING, c->ops.listening(c->ops.ctx)) &&
+	    put_u32(r, KPPROF_A_CAPTURES, captures))
+		return 0;
+	return -EMSGSIZE;
+}
+
+/* ---- LISTEN */
+
+static int do_listen(struct control *c, const struct message *m, struct usersock_reply *r)
+{
+	const char *addr = message_str(m, KPPROF_A_LISTEN);
+	int err = c->ops.listen(c->ops.ctx, addr && *addr ? addr : NULL, r->why, sizeof(r->why));
+
+	/* The module keeps it for an agent that is started again. It tells this one, too, which
+	 * then has nothing to do. */
+	if (!err && module_mode() != ENGINE_PERF)
+		watch_tell(addr && *addr ? addr : NULL);
+	return err;
+}
+
+static void module_listen(void *ctx, const char *addr)
+{
+	struct control *c = ctx;
+	char why[256] = "";
+
+	/* An address that this agent was started with comes before one that was kept. */
+	if (c->starting && c->ops.listening(c->ops.ctx))
+		return;
+	if (c->ops.listen(c->ops.ctx, addr && *addr ? addr : NULL, why, sizeof(why)))
+		log_error("the module asks to listen on %s: %s", addr ? addr : "nothing", why);
+}
+
+/* ---- ARM, DISARM, TARGETS */
+
+static int target_of(const struct message *m, struct target *t, struct usersock_reply *r)
+{
+	*t = (struct target){.kind = TARGET_BOX};
+	if (m->attr[KPPROF_A_BOX])
+		return 0;
+	t->kind = TARGET_PID;
+	t->pid = (pid_t)message_u32(m, KPPROF_A_PID, 0);
+	if (t->pid > 0 && t->pid <= TARGET_PID_MAX)
+		return 0;
+	snprintf(r->why, sizeof(r->why), "a process or the box must be named");
+	return -EINVAL;
+}
+
+static int do_arm(struct control *c, const struct message *m, struct usersock_reply *r)
+{
+	struct target target;
+	int err = target_of(m, &target, r);
+
+	if (err)
+		return err;
+	return armed_start(&c->armed, &target, message_u32(m, KPPROF_A_HZ, HZ_DEFAULT),
+			   message_u32(m, KPPROF_A_LEASE, LEASE_DEFAULT), r->why, sizeof(r->why));
+}
+
+static int do_disarm(struct control *c, const struct message *m, struct usersock_reply *r)
+{
+	struct target target;
+	int err = 0;
+
+	if (!m->attr[KPPROF_A_PID] && !m->attr[KPPROF_A_BOX])
+		return armed_stop(&c->armed, NULL);
+	err = target_of(m, &target, r);
+	if (!err)
+		err = armed_stop(&c->armed, &target);
+	if (err == -ENOENT)
+		snprintf(r->why, sizeof(r->why), "this is not armed");
+	return err;
+}
+
+struct listing {
+	const struct control *control;
+	struct usersock_reply *reply;
+};
+
+static void put_capture(void *ctx, const struct cpu_capture *capture)
+{
+	const struct listing *l = ctx;
+	struct usersock_reply *r = l->reply;
+	int64_t lease = armed_lease(&l->control->armed, capture);
+
+	switch (capture->target.kind) {
+	case TARGET_BOX:
+		mnl_attr_put_check(r->nlh, r->room, KPPROF_A_BOX, 0, NULL);
+		break;
+	case TARGET_PID:
+		put_u32(r, KPPROF_A_PID, (uint32_t)capture->target.pid);
+		break;
+	case TARGET_COMM:
+		put_str(r, KPPROF_A_COMM, capture->target.comm);
+		break;
+	}
+	put_u32(r, KPPROF_A_HZ, capture->hz);
+	put_u32(r, KPPROF_A_ENGINE, capture->engine);
+	if (lease >= 0)
+		put_u32(r, KPPROF_A_LEASE, (uint32_t)lease);
+	usersock_next(r);
+}
+
+static int do_targets(struct control *c, struct usersock_reply *r)
+{
+	struct listing l = {c, r};
+
+	engine_each_capture(c->engine, put_capture, &l);
+	return 0;
+}
+
+static int handle(void *ctx, unsigned int cmd, const struct message *m, struct usersock_reply *r)
+{
+	struct control *c = ctx;
+
+	switch (cmd) {
+	case KPPROF_CMD_STATUS:
+		return do_status(c, r);
+	case KPPROF_CMD_LISTEN:
+		return do_listen(c, m, r);
+	case KPPROF_CMD_ARM:
+		return do_arm(c, m, r);
+	case KPPROF_CMD_DISARM:
+		return do_disarm(c, m, r);
+	case KPPROF_CMD_TARGETS:
+		return do_targets(c, r);
+	default:
+		snprintf(r->why, sizeof(r->why), "the agent does not know this command");
+		return -EOPNOTSUPP;
+	}
+}
+
+/* Who has the port: netlink ports below the kernel's own are chosen by their owners, so ask. */
+static void warn_taken(uint32_t port)
+{
+	struct client_status status = {0};
+	struct client *cl = NULL;
+
+	if (!client_open_agent(port, &cl) && !client_status(cl, &status) && status.agent_pid)
+		log_warning("another agent, process %u, answers kpprofctl; this one does not",
+			    status.agent_pid);
+	else
+		log_warning("netlink port %#x is taken: kpprofctl does not reach this agent", port);
+	client_close(cl);
+}
+
+int control_create(struct loop *loop, struct engine *engine, const struct control_ops *ops,
+		   struct control **out)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	uint32_t port = usersock_port();
+	int err = 0;
+
+	if (!c)
+		return -ENOMEM;
+	*c = (struct control){.engine = engine, .ops = *ops, .armed.engine = engine};
+	*out = c;
+	if (port)
+		err = usersock_create(loop, port, handle, c, &c->sock);
+	if (err == -EADDRINUSE)
+		warn_taken(port);
+	else if (err)
+		log_warning("kpprofctl does not reach this agent: %s", strerror(-err));
+	/* Only the agent that answers does what the module says. */
+	c->starting = true;
+	if (c->sock && module_mode() != ENGINE_PERF)
+		err = watch_create(loop, module_listen, c, &c->watch);
+	if (c->sock && err)
+		log_debug("generic netlink: %s", strerror(-err));
+	c->starting = false;
+	return 0;
+}
+
+void control_destroy(struct control *c)
+{
+	if (!c)
+		return;
+	watch_destroy(c->watch);
+	usersock_destroy(c->sock);
+	armed_stop(&c->armed, NULL);
+	free(c);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the agent can be told at run time: by kpprofctl, and by the module. */
+#ifndef KPPROF_CONTROL_H
+#define KPPROF_CONTROL_H
+
+#include <stddef.h>
+
+struct control;
+struct engine;
+struct loop;
+
+/**
+ * struct control_ops - what the agent does
+ * @listen: listen on an address, NULL for none; 0, or -errno with a text in @why
+ * @listening: the address that is listened on, NULL for none
+ */
+struct control_ops {
+	int (*listen)(void *ctx, const char *addr, char *why, size_t size);
+	const char *(*listening)(void *ctx);
+	void *ctx;
+};
+
+/**
+ * control_create() - be told
+ *
+ * When another agent has the port for that, this one cannot be told anything: a warning says who.
+ *
+ * Return: 0 or -errno.
+ */
+int control_create(struct loop *loop, struct engine *engine, const struct control_ops *ops,
+		   struct control **out);
+
+/** control_destroy() - ends what was armed; before the engine goes. NULL is allowed */
+void control_destroy(struct control *c);
+
+#endif /* KPPROF_CONTROL_H */

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "message.h"
+
+#include <errno.h>
+#include <linux/genetlink.h>
+
+/* Those that are not a u32; a u32 is 0 here, MNL_TYPE_UNSPEC. */
+static const enum mnl_attr_data_type types[KPPROF_A_MAX + 1] = {
+	[KPPROF_A_RELEASE] = MNL_TYPE_NUL_STRING,
+	[KPPROF_A_LISTEN] = MNL_TYPE_NUL_STRING,
+	[KPPROF_A_CLIENT_COMM] = MNL_TYPE_NUL_STRING,
+	[KPPROF_A_COMM] = MNL_TYPE_NUL_STRING,
+	[KPPROF_A_AGENT_RELEASE] = MNL_TYPE_NUL_STRING,
+	[KPPROF_A_REASON] = MNL_TYPE_NUL_STRING,
+	[KPPROF_A_LISTENING] = MNL_TYPE_NUL_STRING,
+	[KPPROF_A_IMAGE_BYTES] = MNL_TYPE_U64,
+	[KPPROF_A_IMAGE_MAX] = MNL_TYPE_U64,
+	[KPPROF_A_SAMPLES] = MNL_TYPE_U64,
+	[KPPROF_A_LOST] = MNL_TYPE_U64,
+	[KPPROF_A_UNTRACKED] = MNL_TYPE_U64,
+	[KPPROF_A_BUSY_NS] = MNL_TYPE_U64,
+	[KPPROF_A_ENDS] = MNL_TYPE_NESTED,
+	[KPPROF_A_MAP] = MNL_TYPE_NESTED,
+	[KPPROF_A_BOX] = MNL_TYPE_FLAG,
+	[KPPROF_A_DONE] = MNL_TYPE_FLAG,
+	[KPPROF_A_DROP] = MNL_TYPE_FLAG,
+	[KPPROF_A_MORE] = MNL_TYPE_FLAG,
+	[KPPROF_A_INHERITED] = MNL_TYPE_FLAG,
+	[KPPROF_A_PCS] = MNL_TYPE_BINARY,
+	[KPPROF_A_INDEX] = MNL_TYPE_BINARY,
+	[KPPROF_A_RULES] = MNL_TYPE_BINARY,
+};
+
+static int take(const struct nlattr *a, void *data)
+{
+	unsigned int type = mnl_attr_get_type(a);
+	struct message *m = data;
+	enum mnl_attr_data_type want;
+
+	if (type > KPPROF_A_MAX || type == KPPROF_A_PAD)
+		return MNL_CB_OK;
+	want = types[type] == MNL_TYPE_UNSPEC ? MNL_TYPE_U32 : types[type];
+	if (mnl_attr_validate(a, want) < 0)
+		return MNL_CB_ERROR;
+	m->attr[type] = a;
+	return MNL_CB_OK;
+}
+
+int message_parse(const struct nlmsghdr *nlh, struct message *m)
+{
+	*m = (struct message){0};
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
+		return -EINVAL;
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take, m) < 0 ? -EINVAL : 0;
+}
+
+uint32_t message_u32(const struct message *m, unsigned int type, uint32_t otherwise)
+{
+	return m->attr[type] ? mnl_attr_get_u32(m->attr[type]) : otherwise;
+}
+
+uint64_t message_u64(const struct message *m, unsigned int type)
+{
+	return m->attr[type] ? mnl_attr_get_u64(m->attr[type]) : 0;
+}
+
+const char *message_str(const struct message *m, unsigned int type)
+{
+	return m->attr[type] ? mnl_attr_get_str(m->attr[type]) : NULL;
+}
