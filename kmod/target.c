@@ -94,29 +94,25 @@ static void target_insert(struct kpprof_target *t)
 	ntargets++;
 }
 
-/* Finds or makes the entry and leaves with the lock held, or with an error and without. */
-static int target_lock(pid_t tgid, struct kpprof_target **out, struct netlink_ext_ack *extack)
+/* Under targets_lock: the entry of a process, made from *@fresh when there is none; NULL when there
+ * are too many. */
+static struct kpprof_target *find_or_insert(struct kpprof_target **fresh)
 {
-	struct kpprof_target *fresh = target_alloc(tgid, GFP_KERNEL), *t;
+	struct kpprof_target *t = find_locked((*fresh)->tgid);
 
-	if (!fresh)
-		return -ENOMEM;
-	spin_lock(&targets_lock);
-	t = find_locked(tgid);
-	if (t) {
-		kfree(fresh);
-	} else if (ntargets >= KPPROF_TARGETS_MAX) {
-		spin_unlock(&targets_lock);
-		kfree(fresh);
-		NL_SET_ERR_MSG(extack, "too many processes");
-		return -ENOSPC;
-	} else {
-		t = fresh;
-		t->inherited = true;
-		target_insert(t);
-	}
-	*out = t;
-	return 0;
+	if (t || ntargets >= KPPROF_TARGETS_MAX)
+		return t;
+	t = *fresh;
+	*fresh = NULL;
+	t->inherited = true;
+	target_insert(t);
+	return t;
+}
+
+static int too_many(struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG(extack, "too many processes");
+	return -ENOSPC;
 }
 
 static bool process_lives(pid_t tgid)
@@ -153,15 +149,19 @@ static int unless_gone(pid_t tgid, struct netlink_ext_ack *extack)
 
 int kpprof_target_arm(pid_t tgid, unsigned int arm, struct netlink_ext_ack *extack)
 {
-	struct kpprof_target *t;
-	int err = target_lock(tgid, &t, extack);
+	struct kpprof_target *fresh = target_alloc(tgid, GFP_KERNEL), *t;
 
-	if (err)
-		return err;
-	WRITE_ONCE(t->arms, t->arms | BIT(arm));
-	t->inherited = false;
+	if (!fresh)
+		return -ENOMEM;
+	spin_lock(&targets_lock);
+	t = find_or_insert(&fresh);
+	if (t) {
+		WRITE_ONCE(t->arms, t->arms | BIT(arm));
+		t->inherited = false;
+	}
 	spin_unlock(&targets_lock);
-	return unless_gone(tgid, extack);
+	kfree(fresh);
+	return t ? unless_gone(tgid, extack) : too_many(extack);
 }
 
 void kpprof_target_disarm(pid_t tgid, unsigned int arm)
@@ -205,15 +205,21 @@ static struct mm_struct *process_mm(pid_t tgid)
 
 static int target_set_space(pid_t tgid, struct kpprof_space *space, struct netlink_ext_ack *extack)
 {
-	struct kpprof_space *old;
-	struct kpprof_target *t;
-	int err = target_lock(tgid, &t, extack);
+	struct kpprof_target *fresh = target_alloc(tgid, GFP_KERNEL), *t;
+	struct kpprof_space *old = NULL;
 
-	if (err)
-		return err;
-	old = space_of(t);
-	rcu_assign_pointer(t->space, space);
+	if (!fresh)
+		return -ENOMEM;
+	spin_lock(&targets_lock);
+	t = find_or_insert(&fresh);
+	if (t) {
+		old = space_of(t);
+		rcu_assign_pointer(t->space, space);
+	}
 	spin_unlock(&targets_lock);
+	kfree(fresh);
+	if (!t)
+		return too_many(extack);
 	space_put(old);
 	/* If it is gone, the space went with the entry: that is no failure of the message's. */
 	unless_gone(tgid, NULL);

@@ -56,6 +56,7 @@ u32 kpprof_trace_id_stack(void);
 
 #endif /* KPPROF_TRACE_TYPES_H */
 
+/* clang-format off */
 #if !defined(KPPROF_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define KPPROF_TRACE_H
 

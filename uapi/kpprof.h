@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/* clang-format off */
 /*
  * kpprof: the contract between the kernel module, the agent and the control tool.
  *
@@ -39,8 +40,8 @@
  *     KPPROF_A_ENDS           nest    u64 per way a walk ended: attribute type i + 1 for
  *                                     enum kpprof_end i
  *
- * KPPROF_CMD_LISTEN   set the address that the agent is to listen on. The module keeps it, and
- * tells the group KPPROF_GENL_GROUP with a message of the same form.
+ * KPPROF_CMD_LISTEN   set the address that the agent is to listen on. The module keeps it, and tells
+ * the group KPPROF_GENL_GROUP with a message of the same form.
  *
  *     KPPROF_A_LISTEN         string  address as PPROF_ADDR has it, at most KPPROF_ADDR_MAX bytes;
  *                                     absent: no address, the port is closed
@@ -66,9 +67,9 @@
  *
  *     KPPROF_A_ARM            u32     absent: all arms of the client; with the last arm go
  *                                     all processes and mappings, images stay
- *     KPPROF_A_PID            u32     may be repeated: takes these out of the arm, which stays;
- * their children stay. Absent: the whole arm ends. When the command returns no counter of it
- * exists.
+ *     KPPROF_A_PID            u32     may be repeated: takes these out of the arm, which stays; their
+ *                                     children stay. Absent: the whole arm ends. When the command
+ *                                     returns no counter of it exists.
  *
  * KPPROF_CMD_IMAGE    upload unwind rows, see below: one message that says how large, any number
  * with parts, one that says that it is whole. Refused when not well formed, and the image is
@@ -115,8 +116,8 @@
  * =======
  *
  * do not go through netlink. They are trace events, which perf_event_open(2) (PERF_TYPE_TRACEPOINT)
- * puts into its rings; `perf record -e 'kpprof:*'` reads the same. The kernel's half of the stack
- * is the event's own callchain (PERF_SAMPLE_CALLCHAIN with exclude_callchain_user), taken from the
+ * puts into its rings; `perf record -e 'kpprof:*'` reads the same. The kernel's half of the stack is
+ * the event's own callchain (PERF_SAMPLE_CALLCHAIN with exclude_callchain_user), taken from the
  * interrupted registers. The raw data of the two events are struct kpprof_cpu_record and struct
  * kpprof_stack_record.
  *
@@ -128,10 +129,10 @@
  * Without the module
  * ==================
  *
- * the agent answers STATUS, LISTEN, ARM, DISARM and TARGETS itself: a socket of NETLINK_USERSOCK
- * with port KPPROF_USERSOCK_PORT, messages of type KPPROF_USERSOCK_TYPE with a struct genlmsghdr,
- * from senders whose credentials (SCM_CREDENTIALS) say user 0. It does so with the module too; its
- * STATUS then has the module's attributes and these:
+ * the agent answers STATUS, LISTEN, ARM, DISARM and TARGETS itself: a socket of NETLINK_USERSOCK with
+ * port KPPROF_USERSOCK_PORT, messages of type KPPROF_USERSOCK_TYPE with a struct genlmsghdr, from
+ * senders whose credentials (SCM_CREDENTIALS) say user 0. It does so with the module too; its STATUS
+ * then has the module's attributes and these:
  *
  *     KPPROF_A_AGENT_PID      u32
  *     KPPROF_A_AGENT_RELEASE  string
@@ -152,18 +153,20 @@
  * (.eh_frame or .debug_frame) is turned in user space into *unwind rows*: a table, sorted by pc,
  * that says for each range of code how to find the caller's frame. Many rows share few *rules*.
  *
- *   pcs[i]     the first byte that row i covers, as an offset in the *file*; row i ends where row
- * i+1 begins. File offsets need no program headers: for a mapping that starts at `start` and shows
- * the file from `offset`, address a is file offset a - start + offset. index[i]   the rule of row
- * i, an index into rules[]. rules[0]   always KPPROF_RULE_NONE: code that no unwind information
- * describes. A NONE row begins at each gap, and again at each function start that is known inside
- * the gap, so that a walker which must guess knows at least which function it stands in.
+ *   pcs[i]    the first byte that row i covers, as an offset in the *file*; row i ends where row i+1
+ *             begins. File offsets need no program headers: for a mapping that starts at `start` and
+ *             shows the file from `offset`, address a is file offset a - start + offset.
+ *   index[i]  the rule of row i, an index into rules[].
+ *   rules[0]  always KPPROF_RULE_NONE: code that no unwind information describes. A NONE row begins
+ *             at each gap, and again at each function start that is known inside the gap, so that a
+ *             walker which must guess knows at least which function it stands in.
  *
  * Limits: KPPROF_ROWS_MAX rows and KPPROF_RULES_MAX rules an image; code beyond the first 4 GiB of
  * a file has no rows.
  *
  * Registers are named by their number in the DWARF mapping of the architecture.
  */
+/* clang-format on */
 #ifndef _UAPI_KPPROF_H
 #define _UAPI_KPPROF_H
 

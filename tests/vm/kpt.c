@@ -5,8 +5,8 @@
  *   kpt status               KEY=VALUE lines
  *   kpt arm HZ PID|box SECS  arm, print "armed", hold it so long, end
  *   kpt cycles N PID KO      load KO, arm, sample, disarm or just die, unload: N times
- *   kpt abuse                messages that are wrong in a known way, and what they must be answered with
- *   kpt random N SEED        N messages of random shape
+ *   kpt abuse                messages that are wrong in a known way, and what they must be answered
+ * with kpt random N SEED        N messages of random shape
  */
 #include <errno.h>
 #include <fcntl.h>
