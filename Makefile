@@ -76,6 +76,19 @@ kmod: ## build the module for the kernel whose headers are in KDIR, into KOUT (b
 	$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(abspath $(KOUT)) $(KMAKE) $(KMODFLAGS) modules
 	@cp -p $(KOUT)/kmod/kpprof.ko $(KOUT)/kpprof.ko
 
+# What tests in a guest need of the host's compiler: tests/vm/run boots without one.
+VM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wno-missing-field-initializers
+.PHONY: vm-tools
+vm-tools: build/vm/tools/kpt build/vm/tools/alpha build/vm/tools/beta
+
+build/vm/tools/kpt: tests/vm/kpt.c uapi/kpprof.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VM_CFLAGS) -o $@ $< -lmnl
+
+build/vm/tools/alpha build/vm/tools/beta: tests/vm/prog.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VM_CFLAGS) -DNAME=$(@F) -DPAD=$(if $(filter beta,$(@F)),4096,16) -pthread -o $@ $<
+
 .PHONY: deps
 deps: ## install what building, demo and tests need, by package name
 	@tools/deps build demo check

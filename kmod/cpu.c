@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpumask.h>
 #include <linux/hardirq.h>
+#include <linux/jiffies.h>
 #include <linux/netlink.h>
 #include <linux/percpu.h>
 #include <linux/perf_event.h>
@@ -67,6 +70,25 @@ static bool agent_knows_more(const struct kpprof_sample *s)
 	return s->end == KPPROF_END_PENDING || s->end == KPPROF_END_NO_MAPPING;
 }
 
+/*
+ * Stacks are copied only while the agent lacks something, and not more than this on each CPU: what
+ * goes over it is a sample of one frame, that says so.
+ */
+#define COPY_WINDOW (HZ / 10)
+#define COPY_BYTES  (1600u << 10)
+
+static DEFINE_PER_CPU(unsigned long, copy_until);
+static DEFINE_PER_CPU(u32, copied);
+
+static bool may_copy(void)
+{
+	if (time_after_eq(jiffies, this_cpu_read(copy_until))) {
+		this_cpu_write(copy_until, jiffies + COPY_WINDOW);
+		this_cpu_write(copied, 0);
+	}
+	return this_cpu_read(copied) < COPY_BYTES;
+}
+
 /* At most KPPROF_STACK_MAX bytes, and only while the agent has not sent what a walk needs. */
 static void tell_stack(struct kpprof_stack *stack, struct kpprof_sample *s, struct pt_regs *regs)
 {
@@ -77,6 +99,7 @@ static void tell_stack(struct kpprof_stack *stack, struct kpprof_sample *s, stru
 		trace_kpprof_stack(regs, s);
 		s->at += s->nstack;
 	} while (s->more);
+	this_cpu_add(copied, s->at);
 }
 
 /* Context: interrupt or NMI, under rcu_read_lock(), @stack is this CPU's. */
@@ -102,7 +125,7 @@ static void take(const struct arm *arm, const struct kpprof_target *t, struct kp
 	}
 	kpprof_count(samples);
 	kpprof_count(ends[s.end]);
-	if (!agent_knows_more(&s)) {
+	if (!agent_knows_more(&s) || !may_copy()) {
 		trace_kpprof_cpu(regs, &s);
 		return;
 	}
@@ -178,7 +201,24 @@ static void counters_close(struct arm *arm)
 {
 	int cpu;
 
-	for_each_possible_cpu(cpu) counter_close(arm, cpu);
+	for_each_possible_cpu(cpu)
+		counter_close(arm, cpu);
+}
+
+/*
+ * CPUs that may be sampled, and those whose counters perf has taken away since: both change in the
+ * hotplug callbacks, where a CPU that goes still counts as online.
+ */
+static struct cpumask usable, stale;
+
+void kpprof_cpu_changed(unsigned int cpu, bool online)
+{
+	if (online) {
+		cpumask_set_cpu(cpu, &usable);
+		return;
+	}
+	cpumask_clear_cpu(cpu, &usable);
+	cpumask_set_cpu(cpu, &stale);
 }
 
 /* A CPU that goes offline or comes meanwhile is seen to by kpprof_cpu_sync(). */
@@ -186,9 +226,8 @@ static int counters_sync(struct arm *arm)
 {
 	int cpu, err;
 
-	for_each_possible_cpu(cpu)
-	{
-		if (!cpu_online(cpu)) {
+	for_each_possible_cpu(cpu) {
+		if (!cpumask_test_cpu(cpu, &usable)) {
 			counter_close(arm, cpu);
 		} else if (!arm->counters[cpu]) {
 			err = counter_open(arm, cpu);
@@ -334,10 +373,25 @@ u32 kpprof_counters_count(void)
 	return n;
 }
 
+/* What was lost with a CPU does not come back with it. */
+static void close_stale(void)
+{
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		if (!cpumask_test_and_clear_cpu(cpu, &stale))
+			continue;
+		for (i = 0; i < KPPROF_ARMS_MAX; i++)
+			if (arms[i])
+				counter_close(arms[i], cpu);
+	}
+}
+
 void kpprof_cpu_sync(void)
 {
 	int i, err;
 
+	close_stale();
 	for (i = 0; i < KPPROF_ARMS_MAX; i++) {
 		err = arms[i] ? counters_sync(arms[i]) : 0;
 		if (err)

@@ -46,6 +46,13 @@ u32 kpprof_arm_count(void);
 /** kpprof_counters_count() - counters of all arms. Context: any */
 u32 kpprof_counters_count(void);
 
+/**
+ * kpprof_cpu_changed() - a CPU came online, or goes
+ *
+ * Context: CPU hotplug, kpprof_lock not held. kpprof_cpu_sync() is to follow.
+ */
+void kpprof_cpu_changed(unsigned int cpu, bool online);
+
 /** kpprof_cpu_sync() - give each arm a counter on each CPU that is online, and take away others */
 void kpprof_cpu_sync(void);
 

@@ -195,7 +195,8 @@ void kpprof_image_drop_all(void)
 	struct kpprof_image *image;
 	unsigned long id;
 
-	xa_for_each(&images, id, image) kpprof_image_drop(id);
+	xa_for_each(&images, id, image)
+		kpprof_image_drop(id);
 	xa_destroy(&images);
 }
 

@@ -27,8 +27,17 @@ static DECLARE_WORK(follow_cpus_work, follow_cpus);
  * Context: the hotplug thread, with the hotplug lock held. Counters are made and released
  * elsewhere: kpprof_lock is held by tasks that wait for this lock.
  */
-static int cpu_changed(unsigned int cpu)
+static int cpu_came(unsigned int cpu)
 {
+	kpprof_cpu_changed(cpu, true);
+	queue_work(kpprof_wq, &follow_cpus_work);
+	return 0;
+}
+
+/* Context: as cpu_came(). */
+static int cpu_goes(unsigned int cpu)
+{
+	kpprof_cpu_changed(cpu, false);
 	queue_work(kpprof_wq, &follow_cpus_work);
 	return 0;
 }
@@ -45,8 +54,8 @@ static int __init kpprof_init(void)
 	err = kpprof_client_init();
 	if (err)
 		goto err_workqueue;
-	err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kpprof:online", cpu_changed,
-					cpu_changed);
+	/* Called for the CPUs that are online, too. */
+	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "kpprof:online", cpu_came, cpu_goes);
 	if (err < 0)
 		goto err_client;
 	hotplug_state = err;

@@ -182,8 +182,7 @@ static int each_pid(struct genl_info *info, unsigned int arm,
 	const struct nlattr *a;
 	int rem, err = 0;
 
-	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem)
-	{
+	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem) {
 		if (nla_type(a) == KPPROF_A_PID)
 			err = fn(nla_get_u32(a), arm, info->extack);
 		if (err)
@@ -395,8 +394,7 @@ static int maps_collect(struct kpprof_maps *maps, struct genl_info *info)
 	const struct nlattr *a;
 	int rem, err = 0;
 
-	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem)
-	{
+	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem) {
 		if (nla_type(a) == KPPROF_A_MAP)
 			err = maps_one(maps, a, info->extack);
 		if (err)

@@ -11,8 +11,7 @@ void kpprof_stats_sum(struct kpprof_stats *sum)
 	int cpu, i;
 
 	memset(sum, 0, sizeof(*sum));
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		const struct kpprof_stats *s = per_cpu_ptr(&kpprof_stats, cpu);
 
 		sum->samples += READ_ONCE(s->samples);

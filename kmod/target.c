@@ -52,7 +52,9 @@ struct kpprof_target *kpprof_target_find(pid_t tgid)
 {
 	struct kpprof_target *t;
 
-	hash_for_each_possible_rcu(targets, t, node, tgid) if (t->tgid == tgid) return t;
+	hash_for_each_possible_rcu(targets, t, node, tgid)
+		if (t->tgid == tgid)
+			return t;
 	return NULL;
 }
 
@@ -60,7 +62,9 @@ static struct kpprof_target *find_locked(pid_t tgid)
 {
 	struct kpprof_target *t;
 
-	hash_for_each_possible(targets, t, node, tgid) if (t->tgid == tgid) return t;
+	hash_for_each_possible(targets, t, node, tgid)
+		if (t->tgid == tgid)
+			return t;
 	return NULL;
 }
 
@@ -181,7 +185,8 @@ void kpprof_targets_disarm(unsigned int arm)
 	int i;
 
 	spin_lock(&targets_lock);
-	hash_for_each(targets, i, t, node) WRITE_ONCE(t->arms, t->arms & ~BIT(arm));
+	hash_for_each(targets, i, t, node)
+		WRITE_ONCE(t->arms, t->arms & ~BIT(arm));
 	spin_unlock(&targets_lock);
 }
 
@@ -321,7 +326,8 @@ void kpprof_targets_clear(void)
 	int i;
 
 	spin_lock(&targets_lock);
-	hash_for_each_safe(targets, i, next, t, node) target_remove(t);
+	hash_for_each_safe(targets, i, next, t, node)
+		target_remove(t);
 	spin_unlock(&targets_lock);
 }
 
@@ -338,8 +344,7 @@ unsigned long kpprof_targets_each(unsigned long from,
 	int i;
 
 	rcu_read_lock();
-	hash_for_each_rcu(targets, i, t, node)
-	{
+	hash_for_each_rcu(targets, i, t, node) {
 		if (n >= from && fn(t, ctx))
 			goto out;
 		n++;

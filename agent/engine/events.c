@@ -259,12 +259,28 @@ static bool has_cpu(const struct event_set *s, unsigned int cpu)
 	return r;
 }
 
+/* Events of a CPU that went offline do not come back with it; what is in their rings is still read.
+ */
+static void forget_offline(struct event_set *s, const unsigned int *cpus, unsigned int n)
+{
+	for (struct cpu_ring *r = s->rings; r; r = r->next) {
+		unsigned int i = 0;
+
+		while (i < n && cpus[i] != r->cpu)
+			i++;
+		if (i == n)
+			loop_del(s->loop, &r->watch);
+	}
+}
+
 static int open_missing(struct event_set *s)
 {
 	_cleanup_free_ unsigned int *cpus = calloc(CPUS_MAX, sizeof(*cpus));
 	unsigned int n = cpus ? online_cpus(cpus, CPUS_MAX) : 0;
 	int err = n ? 0 : -ENODEV;
 
+	if (n)
+		forget_offline(s, cpus, n);
 	for (unsigned int i = 0; i < n && !err; i++) {
 		if (has_cpu(s, cpus[i]))
 			continue;

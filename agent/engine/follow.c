@@ -34,15 +34,15 @@ static void send(struct follow *f, struct process *p)
 	if (err != -ESTALE && err != -ESRCH)
 		log_debug("mappings of pid %d: %s (%s)", (int)p->pid, strerror(-err),
 			  kmod_error(f->kmod));
-	/* Its samples come with their stack. */
-	p->follow = false;
+	/* Its samples come with their stack, until it has other mappings. */
+	p->refused = p->cookie;
 }
 
 static void send_if_due(void *ctx, struct process *p)
 {
 	struct follow *f = ctx;
 
-	if (p->follow && p->sent != p->cookie)
+	if (p->follow && p->sent != p->cookie && p->refused != p->cookie)
 		send(f, p);
 }
 
@@ -114,7 +114,7 @@ bool follow_sample(struct follow *f, struct process *p, const struct record_samp
 		return true;
 	/* The module has other mappings than these, or none: a child that was made before they
 	 * came, a program that was not known until now. */
-	if (!s->walked && s->cookie != p->sent) {
+	if (!s->walked && (!p->follow || s->cookie != p->sent) && p->refused != p->cookie) {
 		p->follow = true;
 		p->sent = 0;
 		schedule(f);

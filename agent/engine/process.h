@@ -26,6 +26,7 @@ enum { COMM_LEN = 16 };
  * @cookie: number of @maps as they are now; grows with each change, never 0
  * @replaced: @cookie when a mapping last took the place of another one
  * @sent: @cookie of the mappings that the module has, 0 for none; kept by kmod_sync.c
+ * @refused: @cookie of mappings that the module did not take
  * @follow: the module is to have its mappings
  * @waits: some of its images had no rows when they were sent
  */
@@ -39,6 +40,7 @@ struct process {
 	uint32_t cookie;
 	uint32_t replaced;
 	uint32_t sent;
+	uint32_t refused;
 	bool follow;
 	bool waits;
 };

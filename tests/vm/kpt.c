@@ -236,10 +236,11 @@ static int unload(void)
 }
 
 /* One client's life, in a process of its own; every third one dies armed. */
-static void live(unsigned int i, unsigned int pid)
+static void live(unsigned int i, unsigned int pid, int armed)
 {
 	must(connect_module(), "connecting");
 	must(arm(i % KPPROF_ARMS_MAX, 997, pid), "ARM");
+	close(armed);
 	if (i % 2)
 		must(arm((i + 1) % KPPROF_ARMS_MAX, 499, 0), "ARM of the box");
 	nap_ms(20);
@@ -253,15 +254,24 @@ static void live(unsigned int i, unsigned int pid)
 static int cycles(unsigned int n, unsigned int pid, const char *ko)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		int st;
+		int st, fds[2];
 		pid_t child;
+		char none;
 
 		must(load(ko), "loading");
+		if (pipe(fds))
+			return 1;
 		child = fork();
-		if (!child)
-			live(i, pid);
+		if (!child) {
+			close(fds[0]);
+			live(i, pid, fds[1]);
+		}
+		close(fds[1]);
+		/* the other end is closed when it is armed, or dead */
+		if (read(fds[0], &none, 1) < 0)
+			return 1;
+		close(fds[0]);
 		if (i % 8 == 0) {
-			nap_ms(10);
 			if (!syscall(SYS_delete_module, "kpprof", O_NONBLOCK)) {
 				fprintf(stderr, "kpt: cycle %u: unloaded while armed\n", i);
 				return 1;
