@@ -17,7 +17,9 @@ agent=     # the agent's process
 url=       # where it answers
 child=     # what spawn() started last
 
-unset PPROF_ADDR PPROF_TARGET http_proxy HTTP_PROXY
+unset PPROF_ADDR PPROF_TARGET PPROF_ENGINE http_proxy HTTP_PROXY
+# Tests run beside each other: each has its own port for kpprofctl.
+export PPROF_CONTROL=$((RANDOM + 100000))
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/kpprof
 export GOCACHE=$cache/go GOPATH=$cache/gopath GOPROXY=off GOFLAGS=-mod=mod GOTELEMETRY=off
 export PPROF_TMPDIR=$scratch/pprof PPROF_BINARY_PATH=$scratch/no-binaries
