@@ -104,6 +104,11 @@ check: ## every test; ends in "N passed, N failed"
 	@tools/deps build demo check
 	@tests/run $(T)
 
+.PHONY: check-vm
+check-vm: ## the module's tests in guests with Debian's kernels 5.10, 6.1, 6.12 and 7.2
+	@tools/deps build demo check
+	@tests/run vm/
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for MINUTES (default 1)
 	@tools/deps build check

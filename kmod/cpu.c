@@ -26,7 +26,6 @@
  * @clock: what is counted
  * @ncounters: that exist
  * @counters: one for each possible CPU, NULL on those that were offline
- * @rcu: the interrupt may still look at it
  */
 struct arm {
 	u8 id;
@@ -35,7 +34,6 @@ struct arm {
 	enum kpprof_clock clock;
 	u32 ncounters;
 	struct perf_event **counters;
-	struct rcu_head rcu;
 };
 
 static struct arm *arms[KPPROF_ARMS_MAX];
@@ -45,12 +43,10 @@ static struct kpprof_stack __percpu *stacks;
 /* A sample is being taken on this CPU: its room is in use. */
 static DEFINE_PER_CPU(int, taking);
 
-/* What the clock's interrupt came upon. It is itself a hard interrupt or an NMI. */
+/* What the clock's interrupt came upon. It is itself a hard interrupt; an NMI counts as one, too. */
 static enum kpprof_context interrupted_context(void)
 {
-	unsigned int hardirqs = hardirq_count() >> HARDIRQ_SHIFT;
-
-	if (hardirqs > (in_nmi() ? 0 : 1))
+	if (hardirq_count() >> HARDIRQ_SHIFT > 1)
 		return KPPROF_CONTEXT_HARDIRQ;
 	if (in_serving_softirq())
 		return KPPROF_CONTEXT_SOFTIRQ;
