@@ -43,7 +43,7 @@ static struct kpprof_stack __percpu *stacks;
 /* A sample is being taken on this CPU: its room is in use. */
 static DEFINE_PER_CPU(int, taking);
 
-/* What the clock's interrupt came upon. It is itself a hard interrupt; an NMI counts as one, too. */
+/* What the clock's interrupt came upon. It is itself a hard interrupt, and so counts an NMI. */
 static enum kpprof_context interrupted_context(void)
 {
 	if (hardirq_count() >> HARDIRQ_SHIFT > 1)
