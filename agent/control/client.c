@@ -71,16 +71,6 @@ struct nlmsghdr *client_begin(struct client *c, uint8_t cmd)
 	return nlh;
 }
 
-static bool from_root(struct msghdr *msg)
-{
-	struct ucred cred = {.uid = 1};
-
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h))
-		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_CREDENTIALS)
-			memcpy(&cred, CMSG_DATA(h), sizeof(cred));
-	return cred.uid == 0;
-}
-
 /* One datagram; its length, or -errno. What does not come from the agent is left out. */
 static ssize_t receive(struct client *c)
 {
@@ -99,7 +89,7 @@ static ssize_t receive(struct client *c)
 
 	if (n < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	return from.nl_pid == c->port && from_root(&msg) ? n : 0;
+	return from.nl_pid == c->port && message_from_root(&msg) ? n : 0;
 }
 
 static int take_text(const struct nlattr *a, void *data)

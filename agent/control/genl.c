@@ -51,11 +51,6 @@ uint32_t genl_group(const struct genl *g, const char *name)
 	return 0;
 }
 
-size_t genl_room(const struct genl *g)
-{
-	return sizeof(g->buf);
-}
-
 const char *genl_error(const struct genl *g)
 {
 	return g->error;

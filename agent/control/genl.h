@@ -41,13 +41,10 @@ uint32_t genl_group(const struct genl *g, const char *name);
  * @cmd: command
  * @flags: NLM_F_DUMP or 0; NLM_F_REQUEST and NLM_F_ACK are set
  *
- * Return: the message, in a buffer of the socket's; attributes are put with mnl_attr_put_*_check()
- * and genl_room().
+ * Return: the message, in a buffer of the socket's; attributes are put with mnl_attr_put_*();
+ * it holds 256 KiB.
  */
 struct nlmsghdr *genl_begin(struct genl *g, uint8_t cmd, uint16_t flags);
-
-/** genl_room() - bytes that the buffer of genl_begin() has in all */
-size_t genl_room(const struct genl *g);
 
 /**
  * genl_send() - send the message, hand each reply to @cb, and wait for the acknowledgement

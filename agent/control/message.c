@@ -2,6 +2,8 @@
 #include "message.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <linux/genetlink.h>
 
 /* Those that are not a u32; a u32 is 0 here, MNL_TYPE_UNSPEC. */
@@ -67,4 +69,17 @@ uint64_t message_u64(const struct message *m, unsigned int type)
 const char *message_str(const struct message *m, unsigned int type)
 {
 	return m->attr[type] ? mnl_attr_get_str(m->attr[type]) : NULL;
+}
+
+bool message_from_root(struct msghdr *msg)
+{
+	struct ucred cred;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_CREDENTIALS)
+			continue;
+		memcpy(&cred, CMSG_DATA(h), sizeof(cred));
+		return cred.uid == 0;
+	}
+	return false;
 }

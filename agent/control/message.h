@@ -3,6 +3,7 @@
 #ifndef KPPROF_MESSAGE_H
 #define KPPROF_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <libmnl/libmnl.h>
 
@@ -31,5 +32,10 @@ uint64_t message_u64(const struct message *m, unsigned int type);
 
 /** message_str() - a string, or NULL */
 const char *message_str(const struct message *m, unsigned int type);
+
+struct msghdr;
+
+/** message_from_root() - whether the sender is user 0, as the kernel says with SO_PASSCRED */
+bool message_from_root(struct msghdr *msg);
 
 #endif /* KPPROF_MESSAGE_H */

@@ -116,20 +116,6 @@ static void answer(struct usersock *s, const struct nlmsghdr *nlh, bool trusted)
 	acknowledge(s, nlh, err, reply.why);
 }
 
-/* Whether the sender of a message is user 0, as the kernel says. */
-static bool from_root(struct msghdr *msg)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		struct ucred cred;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
-			continue;
-		memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-		return cred.uid == 0;
-	}
-	return false;
-}
-
 static void receive(struct loop_fd *w, uint32_t events)
 {
 	struct usersock *s = (struct usersock *)((char *)w - offsetof(struct usersock, watch));
@@ -151,7 +137,7 @@ static void receive(struct loop_fd *w, uint32_t events)
 	if (n < 0 || msg.msg_flags & MSG_TRUNC || !mnl_nlmsg_ok(nlh, (int)n))
 		return;
 	s->peer = from.nl_pid;
-	answer(s, nlh, from_root(&msg));
+	answer(s, nlh, message_from_root(&msg));
 }
 
 static int open_socket(uint32_t port)

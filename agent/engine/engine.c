@@ -13,7 +13,6 @@
 
 #include "../base/log.h"
 #include "../base/loop.h"
-#include "../control/genl.h"
 #include "../control/module.h"
 #include "../image/store.h"
 #include "engine.h"
@@ -793,20 +792,6 @@ void cpu_capture_cancel(struct engine *e, struct cpu_capture *c)
 	forget(e->held, c);
 	forget(e->retrying, c);
 	detach(e, c);
-}
-
-enum kpprof_engine engine_kind(struct engine *e, char *why, size_t size)
-{
-	struct genl *g;
-
-	why[0] = '\0';
-	if (e->kmod)
-		return KPPROF_ENGINE_MODULE;
-	g = module_open(why, size);
-	if (!g)
-		return KPPROF_ENGINE_PERF;
-	genl_close(g);
-	return KPPROF_ENGINE_MODULE;
 }
 
 const char *engine_why(const struct engine *e)

@@ -120,15 +120,6 @@ void engine_use(struct engine *e);
  * while */
 void engine_unuse(struct engine *e);
 
-/**
- * engine_kind() - what a capture that begins now would use
- * @why: out: why it is not the module, in words; "" when it is
- * @size: of @why
- *
- * May load the module.
- */
-enum kpprof_engine engine_kind(struct engine *e, char *why, size_t size);
-
 /** engine_why() - why the captures that run, or ran last, do not use the module; "" when they do */
 const char *engine_why(const struct engine *e);
 
