@@ -188,20 +188,23 @@ static void deliver(const struct held *h, const struct kpprof_walk *walk, const 
 		.tid = h->record.tid,
 		.thread = h->thread,
 		.ns = h->ns,
-		.process = h->process,
-		.maps = h->maps,
-		.kernel = kernel,
-		.nkernel = kernel_frames(&h->record.sample, kernel),
-		.user = user,
-		.nuser = nuser,
-		.end = walk->end,
-		.guesses = walk->guesses,
+		.stack =
+			{
+				.process = h->process,
+				.maps = h->maps,
+				.kernel = kernel,
+				.nkernel = kernel_frames(&h->record.sample, kernel),
+				.user = user,
+				.nuser = nuser,
+				.end = walk->end,
+				.guesses = walk->guesses,
+			},
 		.context = h->record.sample.context,
 	};
 
 	/* A kernel thread has no user half that could be missing. */
-	if (sample.end == KPPROF_END_NO_REGS && sample.nkernel)
-		sample.end = KPPROF_END_COMPLETE;
+	if (sample.stack.end == KPPROF_END_NO_REGS && sample.stack.nkernel)
+		sample.stack.end = KPPROF_END_COMPLETE;
 	for (size_t i = 0; i < h->ncaptures; i++)
 		if (h->captures[i])
 			h->captures[i]->on_sample(h->captures[i]->ctx, &sample);

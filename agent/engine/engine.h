@@ -10,16 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../kmod/walk.h"
 #include "process.h"
+#include "stack.h"
 #include "target.h"
 
 struct engine;
 struct image_store;
 struct loop;
-
-/* Frames of a kernel and of a user stack: deeper ones are cut. */
-enum { KERNEL_FRAMES_MAX = 127, USER_FRAMES_MAX = 384 };
 
 /* Rates that a capture may ask for, in samples per second and CPU. */
 enum { HZ_MIN = 1, HZ_MAX = 1000, HZ_DEFAULT = 99 };
@@ -30,14 +27,7 @@ enum { HZ_MIN = 1, HZ_MAX = 1000, HZ_DEFAULT = 99 };
  * @tid: thread
  * @thread: its name
  * @ns: CPU time that the sample stands for
- * @process: the process
- * @maps: its mappings at that moment, NULL for a kernel thread
- * @kernel: kernel frames, leaf first, each inside its instruction
- * @nkernel: how many
- * @user: user frames, the same
- * @nuser: how many
- * @end: how the walk of the user stack ended
- * @guesses: user frames that were found by search
+ * @stack: where it was
  * @context: what the CPU was doing; only the module knows
  */
 struct cpu_sample {
@@ -45,14 +35,7 @@ struct cpu_sample {
 	pid_t tid;
 	const char *thread;
 	uint64_t ns;
-	struct process *process;
-	struct maps *maps;
-	const __u64 *kernel;
-	unsigned int nkernel;
-	const __u64 *user;
-	unsigned int nuser;
-	enum kpprof_end end;
-	unsigned int guesses;
+	struct stack stack;
 	enum kpprof_context context;
 };
 

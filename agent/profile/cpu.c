@@ -17,6 +17,7 @@
 #include "../http/params.h"
 #include "../http/server.h"
 #include "../image/store.h"
+#include "frames.h"
 #include "model.h"
 #include "places.h"
 #include "proto.h"
@@ -62,12 +63,6 @@ struct cpu_request {
 	bool exited;
 };
 
-static const char *const end_text[] = {
-#define KPPROF_END(name, text) [KPPROF_END_##name] = text,
-	KPPROF_ENDS(KPPROF_END)
-#undef KPPROF_END
-};
-
 static void request_free(struct cpu_request *r)
 {
 	loop_timer_clear(r->loop, &r->timer);
@@ -87,50 +82,13 @@ static void client_gone(void *ctx)
 	request_free(r);
 }
 
-/* The frame that a stack ends with instead of its outermost function. */
-static int64_t truncated_frame(struct cpu_request *r, enum kpprof_end end)
-{
-	char name[96];
-
-	snprintf(name, sizeof(name), "[truncated: %s]", end_text[end]);
-	return profile_synthetic(&r->profile, name);
-}
-
-/* Fills @stack with locations; a negative errno when there is no memory for one. */
-static int64_t locate(struct cpu_request *r, const struct cpu_sample *s, uint32_t *stack)
-{
-	unsigned int n = 0, i;
-	int64_t loc;
-
-	for (i = 0; i < s->nkernel; i++) {
-		loc = places_kernel(&r->places, s->kernel[i]);
-		if (loc < 0)
-			return loc;
-		stack[n++] = (uint32_t)loc;
-	}
-	for (i = 0; i < s->nuser; i++) {
-		loc = places_user(&r->places, s->pid, s->maps, s->user[i]);
-		if (loc < 0)
-			return loc;
-		stack[n++] = (uint32_t)loc;
-	}
-	if (s->end != KPPROF_END_COMPLETE || !n) {
-		loc = truncated_frame(r,
-				      s->end == KPPROF_END_COMPLETE ? KPPROF_END_NO_REGS : s->end);
-		if (loc < 0)
-			return loc;
-		stack[n++] = (uint32_t)loc;
-	}
-	return n;
-}
-
 static void on_sample(void *ctx, const struct cpu_sample *s)
 {
-	uint32_t stack[KERNEL_FRAMES_MAX + USER_FRAMES_MAX + 1];
+	uint32_t stack[FRAMES_MAX];
 	struct cpu_request *r = ctx;
 	int64_t values[2] = {1, (int64_t)s->ns};
 	int64_t thread = profile_string(&r->profile, s->thread);
-	int64_t depth = locate(r, s, stack);
+	int64_t depth = frames_locate(&r->places, s->pid, &s->stack, stack);
 	struct profile_label labels[5] = {
 		{.key = r->key_thread, .str = thread > 0 ? (uint32_t)thread : 0},
 		{.key = r->key_pid, .num = s->pid},
@@ -142,14 +100,14 @@ static void on_sample(void *ctx, const struct cpu_sample *s)
 	if (r->capture.engine == KPPROF_ENGINE_MODULE)
 		labels[n++] = (struct profile_label){.key = r->key_ctx,
 						     .str = r->context_names[s->context]};
-	if (s->guesses)
+	if (s->stack.guesses)
 		labels[n++] = r->label_guessed;
 	r->samples++;
 	r->ns += s->ns;
-	r->ends[s->end]++;
-	r->guessed += s->guesses > 0;
-	if (s->process)
-		places_weigh(&r->places, s->process, s->maps, s->ns);
+	r->ends[s->stack.end]++;
+	r->guessed += s->stack.guesses > 0;
+	if (s->stack.process)
+		places_weigh(&r->places, s->stack.process, s->stack.maps, s->ns);
 	if (depth < 0 || profile_add(&r->profile, stack, (unsigned int)depth, labels + first,
 				     n - first, values)) {
 		r->dropped++;
@@ -203,7 +161,7 @@ static void add_ends(struct cpu_request *r)
 			(unsigned long long)truncated, (unsigned long long)r->samples);
 	for (unsigned int i = KPPROF_END_COMPLETE + 1; i < KPPROF_ENDS_N; i++)
 		if (r->ends[i])
-			profile_comment(&r->profile, "truncated: %s: %llu", end_text[i],
+			profile_comment(&r->profile, "truncated: %s: %llu", frames_end_text(i),
 					(unsigned long long)r->ends[i]);
 	profile_comment(&r->profile, "guessed stacks: %llu", (unsigned long long)r->guessed);
 }

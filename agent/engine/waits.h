@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Watching how the threads of a target wait, wake each other and make new ones: from the module's
+ * scheduler events, or from the kernel's sched: trace events.
+ */
+#ifndef KPPROF_WAITS_H
+#define KPPROF_WAITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../../uapi/kpprof.h"
+#include "../locks/locks.h"
+#include "stack.h"
+#include "target.h"
+
+struct engine;
+struct wait_watch;
+
+/* What is watched: bits. */
+enum {
+	WATCH_BLOCK = 1,  /* waits */
+	WATCH_MUTEX = 2,  /* who lets waiters go */
+	WATCH_CREATE = 4, /* new threads */
+};
+
+/**
+ * struct wait_event - a wait that is over, or one that goes on
+ * @pid: process
+ * @tid: thread
+ * @thread: its name
+ * @kind: what it waited for
+ * @ns: how long this stands for, after scaling
+ * @count: waits that this stands for, after scaling; may be a fraction
+ * @open: not over yet
+ * @stack: where it waited
+ */
+struct wait_event {
+	pid_t pid;
+	pid_t tid;
+	const char *thread;
+	enum wait_kind kind;
+	double ns;
+	double count;
+	bool open;
+	struct stack stack;
+};
+
+/**
+ * struct release_event - a thread let go of what others waited for
+ * @kind: "mutex" or "signal": an unlock, or a condition variable's; static text
+ * @ns: time of all threads that were queued, each from its arrival or the release before
+ * @count: threads that waited
+ */
+struct release_event {
+	pid_t pid;
+	pid_t tid;
+	const char *thread;
+	const char *kind;
+	double ns;
+	double count;
+	struct stack stack;
+};
+
+/**
+ * struct create_event - a thread was made
+ * @tid: the new thread
+ * @stack: its creator's
+ */
+struct create_event {
+	pid_t pid;
+	pid_t tid;
+	struct stack stack;
+};
+
+/**
+ * struct wait_watch - a running watch; storage is the caller's
+ * @target: whose threads
+ * @what: WATCH_ bits
+ * @rate_ns: waits of at least so long are always kept, shorter ones with probability
+ *	duration/rate and scaled; 0 or 1 keeps all
+ * @kernel: kernel halves of the stacks are wanted
+ * @on_wait: may be NULL, as the others
+ * @on_release: same
+ * @on_create: same
+ * @on_exit: a thread is gone
+ * @ctx: for the callbacks
+ * @lost: out: records that the kernel had no room for
+ * @dropped: out: waits that were not kept because they would have cost too much
+ * @engine: out: what watches
+ * @started: out: CLOCK_MONOTONIC ns when the hooks were there
+ */
+struct wait_watch {
+	struct target target;
+	unsigned int what;
+	uint64_t rate_ns;
+	bool kernel;
+	void (*on_wait)(void *ctx, const struct wait_event *w);
+	void (*on_release)(void *ctx, const struct release_event *r);
+	void (*on_create)(void *ctx, const struct create_event *c);
+	void (*on_exit)(void *ctx, pid_t pid, pid_t tid);
+	void *ctx;
+
+	uint64_t lost;
+	uint64_t dropped;
+	enum kpprof_engine engine;
+	uint64_t started;
+
+	/* private to engine/: */
+	struct wait_watch *next;
+	void *priv;
+};
+
+/**
+ * wait_watch_start() - begin to watch
+ *
+ * Return: 0; -ESRCH, -ENODEV, -EACCES, -errno as cpu_capture_start().
+ */
+int wait_watch_start(struct engine *e, struct wait_watch *w);
+
+/**
+ * wait_watch_flush() - bring the watch up to now
+ * @open: called from the loop for each wait that goes on, with its time so far
+ * @end: called once afterwards; everything that happened before the call was delivered by then
+ *
+ * The watch goes on. Open waits are not counted into what is delivered later: they come whole once
+ * they are over.
+ */
+int wait_watch_flush(struct engine *e, struct wait_watch *w,
+		     void (*open)(void *ctx, const struct wait_event *we), void (*end)(void *ctx),
+		     void *ctx);
+
+/** wait_watch_stop() - end at once; no callback follows */
+void wait_watch_stop(struct engine *e, struct wait_watch *w);
+
+#endif /* KPPROF_WAITS_H */
