@@ -53,10 +53,28 @@ note()
 	echo "note: $*"
 }
 
+# proc_stat PID: "STATE PPID PGID" of /proc/PID/stat; ps reads so much more that it takes seconds in a guest.
+proc_stat()
+{
+	local line
+
+	read -r line 2>/dev/null <"/proc/$1/stat" || return 1
+	# the name in front may hold anything, parentheses too
+	line=${line##*) }
+	read -r -a line <<<"$line"
+	echo "${line[@]:0:3}"
+}
+
+# Lines "PID STATE PPID PGID", one a process.
+all_stats()
+{
+	cat /proc/[0-9]*/stat 2>/dev/null | sed -nE 's/^([0-9]+) \(.*\) (. [-0-9]+ [-0-9]+) .*/\1 \2/p'
+}
+
 alive()
 {
 	# a zombie is not alive
-	[[ $(ps -o state= -p "$1" 2>/dev/null) == [^Z]* ]]
+	[[ $(proc_stat "$1") == [^ZX]* ]]
 }
 
 # wait_for SECONDS COMMAND...: until the command succeeds.
@@ -80,15 +98,15 @@ gone()
 # Whether it is still a process of this test: the number may belong to somebody else by now.
 ours()
 {
-	[ "$(ps -o ppid= -p "$1" 2>/dev/null | tr -d ' ')" = "$$" ]
+	[[ $(proc_stat "$1") == ?" $$ "* ]]
 }
 
 # The children of these processes, theirs, and so on.
 descendants()
 {
-	ps -eo pid=,ppid= | awk -v roots="$*" '
+	all_stats | awk -v roots="$*" '
 		BEGIN { n = split(roots, queue) }
-		{ children[$2] = children[$2] " " $1 }
+		{ children[$3] = children[$3] " " $1 }
 		END {
 			for (i = 1; i <= n; i++) {
 				m = split(children[queue[i]], more)
@@ -103,7 +121,7 @@ descendants()
 # Whether nothing but zombies is left of the process and of the group that it leads.
 group_gone()
 {
-	! ps -eo pid=,pgid=,state= | awk -v id="$1" '($1 == id || $2 == id) && $3 !~ /Z/ { found = 1 } END { exit !found }'
+	! all_stats | awk -v id="$1" '($1 == id || $4 == id) && $2 !~ /[ZX]/ { found = 1 } END { exit !found }'
 }
 
 # Ends processes of this test, each with its group and its children: a shell's loop leaves its current command.
@@ -210,12 +228,8 @@ free_port()
 # A process and all that descend from it.
 family()
 {
-	local pid
-
 	echo "$1"
-	for pid in $(ps -o pid= --ppid "$1" || true); do
-		family "$pid"
-	done
+	descendants "$1"
 }
 
 # Resident KiB of a process and its descendants; pages that they share count once for each.
@@ -263,7 +277,7 @@ agent_start()
 
 agent_settled()
 {
-	! alive "$agent" || answers "$url/debug/pprof/"
+	! alive "$agent" || answers "$url/pid/$agent/debug/pprof/cmdline"
 }
 
 # An orderly end: status 0 on SIGTERM, no helper left, nothing from a sanitizer.
@@ -285,7 +299,9 @@ agent_stop()
 
 agent_check_log()
 {
-	expect_no_grep "the agent's log" 'Sanitizer|runtime error:|^==[0-9]+==' "$scratch/agent.log"
+	# that a thread ended while LeakSanitizer looked for it is no finding
+	grep -vE '^==[0-9]+==Unable to get registers from thread' "$scratch/agent.log" >"$scratch/agent.check" || true
+	expect_no_grep "the agent's log" 'Sanitizer|runtime error:|^==[0-9]+==' "$scratch/agent.check"
 }
 
 # ---- requests
