@@ -99,6 +99,12 @@ demo: ## nginx under load, a 5 s CPU profile over HTTP, go tool pprof -top
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tools/demo $B/kpprofd
 
+.PHONY: demo-vm
+demo-vm: ## the same in a guest with kernel 6.1 and the module, curl from outside
+	@tools/deps build demo check
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tools/demo-vm
+
 .PHONY: check
 check: ## every test; ends in "N passed, N failed"
 	@tools/deps build demo check
