@@ -44,7 +44,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKPPROF_VERSION='"$(VERSION)"' $(CFLAGS) 
 PKGS := libmicrohttpd libdw libelf liblzma zlib libmnl
 # Asked only when something is compiled: on a fresh machine pkg-config is not there yet.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -liberty)$(PKG_LIBS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(MODE_CFLAGS) $(LDFLAGS)
 
 LIB_SRC := $(sort $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c))) kmod/walk.c
@@ -162,6 +162,9 @@ $B/tests/%: tests/tools/%.c $B/libkpprof.a
 	@mkdir -p $(@D)
 	$(say) TOOL $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libkpprof.a $(PKG_LIBS)
+
+# The flame graph carries its script.
+$B/agent/profile/flame.o build/fuzz/agent/profile/flame.o: agent/profile/flame.js
 
 # Fuzzers compile the production sources themselves, instrumented.
 FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKPPROF_VERSION='"fuzz"' -g -O1 -fsanitize=fuzzer-no-link,address,undefined \
