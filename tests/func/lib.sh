@@ -242,12 +242,12 @@ rss_kb()
 
 fd_count()
 {
-	find "/proc/$1/fd" -mindepth 1 | wc -l
+	{ find "/proc/$1/fd" -mindepth 1 2>/dev/null || true; } | wc -l # one may be closed meanwhile
 }
 
 perf_event_count()
 {
-	find "/proc/$1/fd" -mindepth 1 -lname '*perf_event*' | wc -l
+	{ find "/proc/$1/fd" -mindepth 1 -lname "*perf_event*" 2>/dev/null || true; } | wc -l
 }
 
 # ---- the agent
