@@ -17,7 +17,7 @@
 #include "base/loop.h"
 #include "control/module.h"
 #include "engine/engine.h"
-#include "engine/events.h"
+#include "engine/clock.h"
 #include "http/params.h"
 #include "image/jobs.h"
 

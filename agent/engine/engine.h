@@ -10,10 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "members.h"
 #include "process.h"
 #include "stack.h"
 #include "target.h"
 
+struct cpu_set;
 struct engine;
 struct image_store;
 struct loop;
@@ -73,15 +75,13 @@ struct cpu_capture {
 
 	/* private to engine/: */
 	struct cpu_capture *next;
-	struct event_set *set;
+	struct cpu_set *set;
 	uint64_t start;
 	uint64_t end;
 	unsigned int held;
 	bool stopping;
 	bool exited;
-	pid_t *members;
-	size_t nmembers;
-	size_t members_cap;
+	struct members members;
 };
 
 /** engine_create() - an engine; opens nothing; 0 or -ENOMEM */

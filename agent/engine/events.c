@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,72 +14,13 @@
 #include "../base/buf.h"
 #include "../base/cleanup.h"
 #include "../base/log.h"
-#include "engine.h"
-#include "record.h"
 
-enum {
-	/* What perf_event_open(2) allows at the most; the kernel cuts it to what a record holds. */
-	DUMP_MAX = 65528,
-	DUMP_MIN = 1024,
-	/* The rings of a set hold a quarter of a second, within these bounds. */
-	RING_MIN = 512 << 10,
-	RING_MAX = 4 << 20,
-	RINGS_TOTAL = 64 << 20,
-	RING_SIDE = 256 << 10,
-	CPUS_MAX = 4096,
-};
+enum { CPUS_MAX = 4096 };
 
-static uint32_t dump_bytes = DUMP_MAX;
-
-int dump_bytes_set(int64_t bytes)
-{
-	if (bytes < DUMP_MIN || bytes > DUMP_MAX)
-		return -EINVAL;
-	dump_bytes = (uint32_t)bytes & ~7u;
-	return 0;
-}
-
-static int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
+int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
 	attr->size = sizeof(*attr);
 	return (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-}
-
-static uint64_t thread_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-/*
- * Nanoseconds per cycle of a busy CPU, or 0 when cycles are not counted: virtual machines often
- * offer the event without a counter behind it. Measured once, over a millisecond of work.
- */
-static double cycle_ns(void)
-{
-	static double ns = -1;
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_HARDWARE,
-		.config = PERF_COUNT_HW_CPU_CYCLES,
-		.exclude_hv = 1,
-	};
-	_cleanup_close_ int fd = -1;
-	uint64_t from, cycles = 0;
-
-	if (ns >= 0)
-		return ns;
-	ns = 0;
-	fd = perf_event_open(&attr, 0, -1);
-	if (fd < 0)
-		return ns;
-	from = thread_ns();
-	while (thread_ns() - from < NSEC_PER_MSEC)
-		;
-	if (read(fd, &cycles, sizeof(cycles)) == sizeof(cycles) && cycles)
-		ns = (double)(thread_ns() - from) / (double)cycles;
-	return ns;
 }
 
 /* Writes the CPUs of /sys/devices/system/cpu/online, "0-3,5", into @cpus; returns how many. */
@@ -108,66 +48,6 @@ static unsigned int online_cpus(unsigned int *cpus, unsigned int max)
 	return n;
 }
 
-static size_t ring_bytes(const struct event_set *s)
-{
-	/* The module's samples are small, but for the first ones, which come with their stack. */
-	size_t want = (size_t)s->hz * (dump_bytes + 1024) / 4, size = RING_MIN;
-	long ncpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (s->side)
-		return RING_SIDE;
-	while (size < want && size < RING_MAX &&
-	       size * 2 * (size_t)(ncpus > 0 ? ncpus : 1) <= RINGS_TOTAL)
-		size *= 2;
-	return size;
-}
-
-static void fill_attr(const struct event_set *s, struct perf_event_attr *attr)
-{
-	*attr = (struct perf_event_attr){
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_DUMMY,
-		.sample_type = RECORD_ID_TYPE,
-		.disabled = 1,
-		.sample_id_all = 1,
-		.use_clockid = 1,
-		.clockid = CLOCK_MONOTONIC,
-		.watermark = 1,
-		.wakeup_watermark = (uint32_t)ring_bytes(s) / 4,
-	};
-	if (s->side) {
-		attr->mmap = 1;
-		attr->mmap2 = 1;
-		attr->comm = 1;
-		attr->comm_exec = 1;
-		attr->task = 1;
-		return;
-	}
-	attr->sample_max_stack = KERNEL_FRAMES_MAX;
-	attr->exclude_callchain_user = 1;
-	if (s->module) {
-		attr->type = PERF_TYPE_TRACEPOINT;
-		attr->config = s->module->cpu;
-		attr->sample_type = RECORD_MODULE_TYPE;
-		attr->sample_period = 1;
-		return;
-	}
-	attr->sample_type = RECORD_SAMPLE_TYPE;
-	attr->sample_regs_user = record_regs_mask;
-	attr->sample_stack_user = dump_bytes;
-	attr->exclude_guest = 1;
-	if (s->cycles) {
-		attr->type = PERF_TYPE_HARDWARE;
-		attr->config = PERF_COUNT_HW_CPU_CYCLES;
-		attr->freq = 1;
-		attr->sample_freq = s->hz;
-	} else {
-		attr->config = PERF_COUNT_SW_CPU_CLOCK;
-		attr->sample_period = s->period_ns;
-		attr->exclude_idle = 1;
-	}
-}
-
 static void ring_wants(struct loop_fd *w, uint32_t events)
 {
 	struct cpu_ring *r = (struct cpu_ring *)((char *)w - offsetof(struct cpu_ring, watch));
@@ -185,34 +65,47 @@ static void cpu_ring_close(struct cpu_ring *r)
 	loop_del(r->set->loop, &r->watch);
 	ring_unmap(&r->ring);
 	parts_deinit(&r->parts);
-	cleanup_close_(&r->fd2);
-	cleanup_close_(&r->fd);
+	for (unsigned int i = 0; i < EVENTS_PER_RING; i++)
+		cleanup_close_(&r->fds[i]);
 	free(r);
 }
 
-/* The events of other arms are for other rings. */
-static int choose_arm(const struct event_set *s, int fd)
+/* Event @i of the set on the ring's CPU, writing into the ring unless that is its own; enabled. */
+static int open_event(const struct cpu_ring *r, unsigned int i, int *out)
 {
-	char filter[32];
+	const struct event_spec *spec = &r->set->specs[i];
+	struct perf_event_attr attr = spec->attr;
+	_cleanup_close_ int fd = -1;
 
-	snprintf(filter, sizeof(filter), "arm == %u", s->arm);
-	return ioctl(fd, PERF_EVENT_IOC_SET_FILTER, filter) < 0 ? -errno : 0;
+	attr.disabled = 1;
+	attr.sample_id_all = 1;
+	attr.use_clockid = 1;
+	attr.clockid = CLOCK_MONOTONIC;
+	attr.watermark = 1;
+	attr.wakeup_watermark = (uint32_t)r->set->ring_bytes / 4;
+	fd = perf_event_open(&attr, -1, (int)r->cpu);
+	if (fd < 0 || (r->ring.page && ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, r->fds[0]) < 0) ||
+	    (spec->filter && ioctl(fd, PERF_EVENT_IOC_SET_FILTER, spec->filter) < 0))
+		return -errno;
+	/* The first is enabled when its ring is there. */
+	if (r->ring.page && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+		return -errno;
+	*out = take_fd(fd);
+	return 0;
 }
 
-/* The module's second event, for samples that come with their stack, in the ring of the first. */
-static int open_second(struct cpu_ring *r, struct perf_event_attr *attr)
+static int open_events(struct cpu_ring *r)
 {
 	const struct event_set *s = r->set;
-	int err;
+	int err = open_event(r, 0, &r->fds[0]);
 
-	attr->config = s->module->stack;
-	r->fd2 = perf_event_open(attr, -1, (int)r->cpu);
-	if (r->fd2 < 0 || ioctl(r->fd2, PERF_EVENT_IOC_SET_OUTPUT, r->fd) < 0)
-		return -errno;
-	err = choose_arm(s, r->fd2);
 	if (!err)
-		err = choose_arm(s, r->fd);
-	if (!err && ioctl(r->fd2, PERF_EVENT_IOC_ENABLE, 0) < 0)
+		err = ring_map(&r->ring, r->fds[0], s->ring_bytes / (size_t)sysconf(_SC_PAGESIZE));
+	for (unsigned int i = 1; i < s->nspecs && !err; i++)
+		err = open_event(r, i, &r->fds[i]);
+	if (!err)
+		err = loop_add(s->loop, &r->watch, r->fds[0], EPOLLIN);
+	if (!err && ioctl(r->fds[0], PERF_EVENT_IOC_ENABLE, 0) < 0)
 		err = -errno;
 	return err;
 }
@@ -220,26 +113,16 @@ static int open_second(struct cpu_ring *r, struct perf_event_attr *attr)
 static int cpu_ring_open(struct event_set *s, unsigned int cpu)
 {
 	struct cpu_ring *r = calloc(1, sizeof(*r));
-	struct perf_event_attr attr;
 	int err;
 
 	if (!r)
 		return -ENOMEM;
 	r->set = s;
 	r->cpu = cpu;
-	r->fd2 = -1;
+	for (unsigned int i = 0; i < EVENTS_PER_RING; i++)
+		r->fds[i] = -1;
 	r->watch = (struct loop_fd){.fd = -1, .cb = ring_wants};
-	fill_attr(s, &attr);
-	r->fd = perf_event_open(&attr, -1, (int)cpu);
-	err = r->fd < 0 ? -errno : 0;
-	if (!err)
-		err = ring_map(&r->ring, r->fd, ring_bytes(s) / (size_t)sysconf(_SC_PAGESIZE));
-	if (!err && s->module)
-		err = open_second(r, &attr);
-	if (!err)
-		err = loop_add(s->loop, &r->watch, r->fd, EPOLLIN);
-	if (!err && ioctl(r->fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
-		err = -errno;
+	err = open_events(r);
 	if (err) {
 		cpu_ring_close(r);
 		return err;
@@ -300,29 +183,49 @@ void event_set_rescan(struct event_set *s)
 		log_warning("perf events on a new CPU: %s", strerror(-err));
 }
 
-static void close_rings(struct event_set *s)
+static int set_filter_text(struct event_spec *spec, const char *filter)
 {
-	while (s->rings) {
-		struct cpu_ring *r = s->rings;
+	char *copy = strdup(filter);
 
-		s->rings = r->next;
-		cpu_ring_close(r);
+	if (!copy)
+		return -ENOMEM;
+	free((char *)spec->filter);
+	spec->filter = copy;
+	return 0;
+}
+
+int event_set_filter(struct event_set *s, unsigned int i, const char *filter)
+{
+	int err = set_filter_text(&s->specs[i], filter);
+
+	for (struct cpu_ring *r = s->rings; r && !err; r = r->next) {
+		int fd = -1;
+
+		/* Its CPU is offline. */
+		if (r->watch.fd < 0)
+			continue;
+		err = open_event(r, i, &fd);
+		if (err)
+			break;
+		close(r->fds[i]);
+		r->fds[i] = fd;
 	}
+	return err;
 }
 
-bool cycle_counter_works(void)
+static int set_specs(struct event_set *s, const struct event_spec *specs, unsigned int n)
 {
-	return cycle_ns() > 0;
+	for (unsigned int i = 0; i < n; i++) {
+		s->specs[i].attr = specs[i].attr;
+		if (specs[i].filter && set_filter_text(&s->specs[i], specs[i].filter))
+			return -ENOMEM;
+	}
+	s->nspecs = n;
+	return 0;
 }
 
-void event_set_clock(struct event_set *s, bool cycles)
-{
-	s->cycles = cycles;
-	s->unit_ns = cycles ? cycle_ns() : 1;
-}
-
-int event_set_open(struct loop *loop, unsigned int hz, const struct record_module *module,
-		   unsigned int arm, void (*ready)(void *ctx), void *ctx, struct event_set **out)
+int event_set_open(struct loop *loop, const struct event_spec *specs, unsigned int n,
+		   size_t ring_bytes, void (*ready)(void *ctx), void *ctx, struct event_set **out)
 {
 	struct event_set *s = calloc(1, sizeof(*s));
 	int err;
@@ -330,23 +233,12 @@ int event_set_open(struct loop *loop, unsigned int hz, const struct record_modul
 	if (!s)
 		return -ENOMEM;
 	s->loop = loop;
-	s->side = !hz;
-	s->hz = hz;
-	s->period_ns = hz ? NSEC_PER_SEC / hz : 0;
-	s->module = module;
-	s->arm = arm;
-	s->cycles = hz && !module && cycle_counter_works();
+	s->ring_bytes = ring_bytes;
 	s->ready = ready;
 	s->ctx = ctx;
-	err = open_missing(s);
-	/* Counters that others hold, or a rate over what the kernel allows for them: the clock
-	 * still goes. */
-	if (err && s->cycles) {
-		s->cycles = false;
-		close_rings(s);
+	err = set_specs(s, specs, n);
+	if (!err)
 		err = open_missing(s);
-	}
-	event_set_clock(s, s->cycles);
 	if (!err && !s->rings)
 		err = -ENODEV;
 	if (err) {
@@ -359,7 +251,15 @@ int event_set_open(struct loop *loop, unsigned int hz, const struct record_modul
 
 void event_set_close(struct event_set *s)
 {
-	if (s)
-		close_rings(s);
+	if (!s)
+		return;
+	while (s->rings) {
+		struct cpu_ring *r = s->rings;
+
+		s->rings = r->next;
+		cpu_ring_close(r);
+	}
+	for (unsigned int i = 0; i < EVENTS_PER_RING; i++)
+		free((char *)s->specs[i].filter);
 	free(s);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Samples that wait for the unwind rows of an image. The ring goes on; a copy is held. */
+/*
+ * Samples on their way to a stack. One that meets an image without unwind rows is kept until the
+ * rows come; the ring goes on, so it is a copy.
+ */
 #ifndef KPPROF_HELD_H
 #define KPPROF_HELD_H
 
@@ -8,36 +11,47 @@
 
 #include "process.h"
 #include "record.h"
+#include "stack.h"
 
-struct cpu_capture;
 struct image;
+struct image_store;
 
-/* All held samples together; past this, stacks end in "rows not loaded yet". */
+/* All samples that wait for rows together; past this, stacks end in "rows not loaded yet". */
 enum { HELD_BYTES_MAX = 8 << 20 };
 
 /**
  * struct held - one sample
+ * @deliver: called once with the stack, which is valid during the call; the sample is freed then
  * @awaits: image whose rows it needs
  * @process: one reference
  * @maps: one reference, or NULL
  * @record: the sample; what it points to is in the same allocation
  * @thread: name
- * @ns: CPU time it stands for
  * @bytes: of the allocation
- * @captures: who wants it; NULL for one that was cancelled
- * @ncaptures: how many
+ * @extra: what @deliver wants to know
  */
 struct held {
 	struct held *next;
+	void (*deliver)(struct held *h, const struct stack *stack);
 	struct image *awaits;
 	struct process *process;
 	struct maps *maps;
 	struct record record;
 	char thread[COMM_LEN];
-	uint64_t ns;
 	size_t bytes;
-	size_t ncaptures;
-	struct cpu_capture *captures[];
+	max_align_t extra[];
+};
+
+/**
+ * struct held_list - samples that wait for rows; all zero is none
+ * @first: them
+ * @retrying: those whose rows have come
+ * @bytes: their memory
+ */
+struct held_list {
+	struct held *first;
+	struct held *retrying;
+	size_t bytes;
 };
 
 /**
@@ -45,16 +59,37 @@ struct held {
  * @r: the record, a sample
  * @process: its process
  * @thread: name of its thread
- * @ns: CPU time
- * @captures: who wants it
- * @ncaptures: how many
+ * @extra: bytes for the caller, zeroed
  *
- * Return: the copy, or NULL without memory.
+ * Return: the copy, whose @deliver is to be set, or NULL without memory.
  */
 struct held *held_create(const struct record *r, struct process *process, const char *thread,
-			 uint64_t ns, struct cpu_capture *const *captures, size_t ncaptures);
+			 size_t extra);
 
-/** held_free() - free a copy and its references */
+/** held_free() - free a copy and its references, undelivered */
 void held_free(struct held *h);
+
+/**
+ * held_walk() - walk the copied stack and deliver, or keep the sample until rows come
+ * @l: for those that wait
+ * @store: images
+ * @h: the list's from here on, and freed after its delivery, which may have been when this returns
+ */
+void held_walk(struct held_list *l, struct image_store *store, struct held *h);
+
+/**
+ * held_walked() - deliver and free a sample whose stack the module has walked
+ * @believed: see follow_sample(); without, only its first frame is certain
+ */
+void held_walked(struct held *h, bool believed);
+
+/** held_rows_ready() - the rows of an image have come, or will not */
+void held_rows_ready(struct held_list *l, struct image_store *store, const struct image *image);
+
+/** held_each() - call @fn for each sample that waits; it may not free any */
+void held_each(struct held_list *l, void (*fn)(void *ctx, struct held *h), void *ctx);
+
+/** held_clear() - free all samples that wait, undelivered */
+void held_clear(struct held_list *l);
 
 #endif /* KPPROF_HELD_H */

@@ -6,18 +6,17 @@
 #include <string.h>
 
 #include "../base/buf.h"
-#include "engine.h"
 #include "find.h"
 
 /* Where a pid is among the members, or belongs. */
-static size_t slot_of(const struct cpu_capture *c, pid_t pid)
+static size_t slot_of(const struct members *m, pid_t pid)
 {
-	size_t lo = 0, hi = c->nmembers;
+	size_t lo = 0, hi = m->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (c->members[mid] < pid)
+		if (m->pids[mid] < pid)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -25,92 +24,93 @@ static size_t slot_of(const struct cpu_capture *c, pid_t pid)
 	return lo;
 }
 
-static int add(struct cpu_capture *c, pid_t pid)
+static int add(struct members *m, pid_t pid)
 {
-	size_t i = slot_of(c, pid);
+	size_t i = slot_of(m, pid);
 
-	if (i < c->nmembers && c->members[i] == pid)
+	if (i < m->n && m->pids[i] == pid)
 		return 0;
-	if (c->nmembers == c->members_cap) {
-		size_t cap = c->members_cap ? c->members_cap * 2 : 16;
-		pid_t *members = reallocarray(c->members, cap, sizeof(*members));
+	if (m->n == m->cap) {
+		size_t cap = m->cap ? m->cap * 2 : 16;
+		pid_t *pids = reallocarray(m->pids, cap, sizeof(*pids));
 
-		if (!members)
+		if (!pids)
 			return -ENOMEM;
-		c->members = members;
-		c->members_cap = cap;
+		m->pids = pids;
+		m->cap = cap;
 	}
-	memmove(&c->members[i + 1], &c->members[i], (c->nmembers - i) * sizeof(pid_t));
-	c->members[i] = pid;
-	c->nmembers++;
+	memmove(&m->pids[i + 1], &m->pids[i], (m->n - i) * sizeof(pid_t));
+	m->pids[i] = pid;
+	m->n++;
 	return 0;
 }
 
-static void drop(struct cpu_capture *c, pid_t pid)
+static void drop(struct members *m, pid_t pid)
 {
-	size_t i = slot_of(c, pid);
+	size_t i = slot_of(m, pid);
 
-	if (i == c->nmembers || c->members[i] != pid)
+	if (i == m->n || m->pids[i] != pid)
 		return;
-	c->nmembers--;
-	memmove(&c->members[i], &c->members[i + 1], (c->nmembers - i) * sizeof(pid_t));
+	m->n--;
+	memmove(&m->pids[i], &m->pids[i + 1], (m->n - i) * sizeof(pid_t));
 }
 
-int members_find(struct cpu_capture *c)
+int members_find(struct members *m, const struct target *target)
 {
 	_cleanup_buf_ struct buf pids = {0};
 	const pid_t *pid;
 	int err;
 
-	if (c->target.kind == TARGET_BOX)
+	*m = (struct members){.target = *target};
+	if (m->target.kind == TARGET_BOX)
 		return 0;
-	err = find_processes(&c->target, &pids);
+	err = find_processes(&m->target, &pids);
 	pid = (const void *)pids.data;
 	for (size_t i = 0; !err && i < pids.len / sizeof(*pid); i++)
-		err = add(c, pid[i]);
+		err = add(m, pid[i]);
 	return err;
 }
 
-bool members_has(const struct cpu_capture *c, pid_t pid)
+bool members_has(const struct members *m, pid_t pid)
 {
 	size_t i;
 
-	if (c->target.kind == TARGET_BOX)
+	if (m->target.kind == TARGET_BOX)
 		return true;
-	i = slot_of(c, pid);
-	return i < c->nmembers && c->members[i] == pid;
+	i = slot_of(m, pid);
+	return i < m->n && m->pids[i] == pid;
 }
 
-void members_fork(struct cpu_capture *c, pid_t ppid, pid_t pid)
+void members_fork(struct members *m, pid_t ppid, pid_t pid)
 {
-	if (c->target.kind == TARGET_BOX)
+	if (m->target.kind == TARGET_BOX)
 		return;
-	if (members_has(c, ppid))
-		add(c, pid);
+	if (members_has(m, ppid))
+		add(m, pid);
 	else
-		drop(c, pid);
+		drop(m, pid);
 }
 
-void members_exec(struct cpu_capture *c, pid_t pid, const char *comm)
+void members_exec(struct members *m, pid_t pid, const char *comm)
 {
-	if (c->target.kind == TARGET_COMM && target_comm_is(&c->target, comm))
-		add(c, pid);
+	if (m->target.kind == TARGET_COMM && target_comm_is(&m->target, comm))
+		add(m, pid);
 }
 
-bool members_alive(const struct cpu_capture *c)
+bool members_alive(const struct members *m)
 {
-	if (c->target.kind == TARGET_BOX)
+	if (m->target.kind == TARGET_BOX)
 		return true;
-	for (size_t i = 0; i < c->nmembers; i++)
-		if (process_alive(c->members[i]))
+	for (size_t i = 0; i < m->n; i++)
+		if (process_alive(m->pids[i]))
 			return true;
 	return false;
 }
 
-void members_deinit(struct cpu_capture *c)
+void members_deinit(struct members *m)
 {
-	free(c->members);
-	c->members = NULL;
-	c->nmembers = 0;
-	c->members_cap = 0;
+	free(m->pids);
+	m->pids = NULL;
+	m->n = 0;
+	m->cap = 0;
 }

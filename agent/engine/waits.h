@@ -12,10 +12,13 @@
 
 #include "../../uapi/kpprof.h"
 #include "../locks/locks.h"
+#include "members.h"
 #include "stack.h"
 #include "target.h"
 
 struct engine;
+struct wait_backend;
+struct wait_flush;
 struct wait_watch;
 
 /* What is watched: bits. */
@@ -26,7 +29,13 @@ enum {
 };
 
 /**
- * struct wait_event - a wait that is over, or one that goes on
+ * struct wait_event - a wait that is over, or one that goes on, or a part of one
+ *
+ * A thread that has waited and then been woken waits once more, for a CPU. Both parts are events
+ * with the same stack; the second is WAIT_RUNQUEUE with a count of 0, so that a wait is counted
+ * once. A thread that was preempted waits for a CPU alone: WAIT_RUNQUEUE with its count. What was
+ * before the watch is not in @ns.
+ *
  * @pid: process
  * @tid: thread
  * @thread: its name
@@ -109,13 +118,19 @@ struct wait_watch {
 
 	/* private to engine/: */
 	struct wait_watch *next;
+	const struct wait_backend *backend;
 	void *priv;
+	unsigned int slot;
+	struct members members;
+	struct wait_flush *flushes;
+	unsigned int held;
 };
 
 /**
  * wait_watch_start() - begin to watch
  *
- * Return: 0; -ESRCH, -ENODEV, -EACCES, -errno as cpu_capture_start().
+ * Return: 0; -EBUSY when there are too many watches; -ESRCH, -ENODEV, -EACCES, -errno as
+ * cpu_capture_start().
  */
 int wait_watch_start(struct engine *e, struct wait_watch *w);
 
@@ -125,7 +140,11 @@ int wait_watch_start(struct engine *e, struct wait_watch *w);
  * @end: called once afterwards; everything that happened before the call was delivered by then
  *
  * The watch goes on. Open waits are not counted into what is delivered later: they come whole once
- * they are over.
+ * they are over. Each call of @open has @ns up to one moment, which is the same for all. Several
+ * flushes of one watch may be under way; they end in the order of their calls. The watch may be
+ * stopped from @end, not from the other callbacks.
+ *
+ * Return: 0 or -ENOMEM.
  */
 int wait_watch_flush(struct engine *e, struct wait_watch *w,
 		     void (*open)(void *ctx, const struct wait_event *we), void (*end)(void *ctx),

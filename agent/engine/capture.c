@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * CPU captures. For each sampling rate that is asked for there is one set of sampling events,
+ * shared by all captures of that rate: the module's trace events, or perf's own.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/cleanup.h"
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "../control/module.h"
+#include "../image/store.h"
+#include "clock.h"
+#include "core.h"
+#include "kmod.h"
+
+enum {
+	/* Rates in use at the same time; another one shares the events of the nearest. */
+	SETS_MAX = KPPROF_ARMS_MAX,
+};
+
+/**
+ * struct cpu_set - events that sample at one rate
+ * @events: they
+ * @cycles: the clock is the cycle counter; otherwise the kernel's cpu-clock
+ * @hz: samples per second and CPU
+ * @module: the samples are the module's trace events; NULL for perf's
+ * @arm: which of the module's arms
+ * @box: the arm is of all processes
+ * @users: captures that read it
+ * @unit_ns: nanoseconds for each unit of a sample's period
+ */
+struct cpu_set {
+	struct cpu_set *next;
+	struct engine *engine;
+	struct event_set *events;
+	bool cycles;
+	unsigned int hz;
+	const struct record_module *module;
+	unsigned int arm;
+	bool box;
+	unsigned int users;
+	double unit_ns;
+};
+
+/* What a held sample is for: captures, NULL for one that was cancelled. */
+struct wanted {
+	uint64_t ns;
+	size_t n;
+	struct cpu_capture *captures[];
+};
+
+static bool reads(const struct cpu_capture *c, const struct cpu_set *set, uint64_t time)
+{
+	return c->set == set && c->start <= time && time <= c->end;
+}
+
+static struct wanted *wanted_of(struct held *h)
+{
+	return (struct wanted *)h->extra;
+}
+
+static void deliver(struct held *h, const struct stack *stack)
+{
+	const struct wanted *w = wanted_of(h);
+	struct cpu_sample sample = {
+		.pid = h->record.pid,
+		.tid = h->record.tid,
+		.thread = h->thread,
+		.ns = w->ns,
+		.stack = *stack,
+		.context = h->record.sample.context,
+	};
+
+	for (size_t i = 0; i < w->n; i++) {
+		struct cpu_capture *c = w->captures[i];
+
+		if (!c)
+			continue;
+		c->held--;
+		c->on_sample(c->ctx, &sample);
+	}
+}
+
+static struct held *hold(struct engine *e, const struct record *r, struct process *p, uint64_t ns,
+			 size_t n)
+{
+	struct held *h = held_create(r, p, processes_thread(e->processes, r->pid, r->tid),
+				     sizeof(struct wanted) + n * sizeof(struct cpu_capture *));
+	struct wanted *w;
+
+	if (!h)
+		return NULL;
+	h->deliver = deliver;
+	w = wanted_of(h);
+	w->ns = ns;
+	w->n = n;
+	memcpy(w->captures, e->wanted, n * sizeof(struct cpu_capture *));
+	for (size_t i = 0; i < n; i++)
+		w->captures[i]->held++;
+	return h;
+}
+
+static void handle_sample(struct engine *e, struct cpu_set *set, const struct record *r)
+{
+	struct cpu_capture *c;
+	struct process *p;
+	struct held *h;
+	bool believed;
+	size_t n = 0;
+
+	/* The idle task: time in which nothing ran. */
+	if (!r->pid && !r->tid)
+		return;
+	for (c = e->captures; c; c = c->next) {
+		if (!reads(c, set, r->time))
+			continue;
+		c->seen++;
+		if (members_has(&c->members, r->pid))
+			e->wanted[n++] = c;
+	}
+	if (!n)
+		return;
+	p = processes_load(e->processes, r->pid);
+	if (!p)
+		return;
+	h = hold(e, r, p, (uint64_t)((double)r->sample.period * set->unit_ns), n);
+	if (!h)
+		return;
+	believed = follow_sample(&e->follow, p, &r->sample);
+	if (r->sample.walked)
+		held_walked(h, believed);
+	else
+		held_walk(&e->held, e->store, h);
+}
+
+bool captures_box(const struct engine *e)
+{
+	const struct cpu_capture *c = e->captures;
+
+	while (c && c->target.kind != TARGET_BOX)
+		c = c->next;
+	return c;
+}
+
+void captures_fork(struct engine *e, pid_t ppid, pid_t pid)
+{
+	for (struct cpu_capture *c = e->captures; c; c = c->next)
+		members_fork(&c->members, ppid, pid);
+}
+
+/* Has the module sample a process too; one that is gone by now is no loss. */
+static void arm_member(struct engine *e, const struct cpu_capture *c, pid_t pid)
+{
+	int err;
+
+	if (!c->set->module || c->set->box)
+		return;
+	err = kmod_arm_pid(e->kmod, c->set->arm, c->set->hz, pid);
+	if (err && err != -ESRCH)
+		log_warning("pid %d cannot be sampled: %s", (int)pid, kmod_error(e->kmod));
+}
+
+void captures_comm(struct engine *e, pid_t pid, const char *name)
+{
+	for (struct cpu_capture *c = e->captures; c; c = c->next) {
+		bool was = members_has(&c->members, pid);
+
+		members_exec(&c->members, pid, name);
+		if (was || !members_has(&c->members, pid))
+			continue;
+		/* Its mappings are from now on told by records; those that it has are read once. */
+		if (!processes_find(e->processes, pid))
+			processes_load(e->processes, pid);
+		arm_member(e, c, pid);
+	}
+}
+
+void captures_side_lost(struct engine *e, uint64_t lost)
+{
+	for (struct cpu_capture *c = e->captures; c; c = c->next)
+		c->side_lost += lost;
+}
+
+static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
+{
+	struct cpu_set *set = owner;
+	struct engine *e = set->engine;
+	struct cpu_capture *c;
+	struct record r;
+	int err = set->module ? record_parse_module(header, set->module, &r)
+			      : record_parse(header, &r);
+
+	if (err)
+		return;
+	switch (r.type) {
+	case PERF_RECORD_SAMPLE:
+		if (parts_join(&ring->parts, header, set->module, &r))
+			handle_sample(e, set, &r);
+		break;
+	case PERF_RECORD_LOST:
+	case PERF_RECORD_LOST_SAMPLES:
+		for (c = e->captures; c; c = c->next)
+			if (c->set == set)
+				c->lost += r.lost;
+		break;
+	case PERF_RECORD_THROTTLE:
+		for (c = e->captures; c; c = c->next)
+			c->throttled += c->set == set;
+		break;
+	}
+}
+
+static void set_put(struct engine *e, struct cpu_set *set)
+{
+	struct cpu_set **at = &e->cpu_sets;
+
+	if (--set->users)
+		return;
+	while (*at != set)
+		at = &(*at)->next;
+	*at = set->next;
+	if (set->module)
+		kmod_disarm(e->kmod, set->arm);
+	engine_set_close(e, set->events);
+	free(set);
+}
+
+/* Processes that no other capture of the same arm looks at. */
+static void disarm_members(struct engine *e, const struct cpu_capture *c)
+{
+	if (!c->set->module || c->set->box || c->set->users < 2)
+		return;
+	for (size_t i = 0; i < c->members.n; i++) {
+		const struct cpu_capture *other = e->captures;
+
+		while (other &&
+		       (other->set != c->set || !members_has(&other->members, c->members.pids[i])))
+			other = other->next;
+		if (!other)
+			kmod_disarm_pid(e->kmod, c->set->arm, c->members.pids[i]);
+	}
+}
+
+static void detach(struct engine *e, struct cpu_capture *c)
+{
+	struct cpu_capture **at = &e->captures;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	e->ncaptures--;
+	disarm_members(e, c);
+	set_put(e, c->set);
+	members_deinit(&c->members);
+	engine_read_end(e);
+}
+
+void captures_read(struct engine *e, uint64_t until)
+{
+	struct cpu_capture *c = e->captures;
+
+	while (c) {
+		if (!c->stopping || c->end > until || c->held) {
+			c = c->next;
+			continue;
+		}
+		detach(e, c);
+		c->on_done(c->ctx);
+		/* The callback may have started or ended others. */
+		c = e->captures;
+	}
+}
+
+void captures_rescan(struct engine *e)
+{
+	struct cpu_capture *c = e->captures;
+
+	while (c && (c->exited || c->stopping || c->target.kind != TARGET_PID ||
+		     members_alive(&c->members)))
+		c = c->next;
+	if (!c)
+		return;
+	c->exited = true;
+	if (c->on_target_exit)
+		c->on_target_exit(c->ctx);
+}
+
+/* A set that can be shared: the module samples the whole box, or chosen processes. */
+static bool serves(const struct cpu_set *s, bool box)
+{
+	return !s->module || s->box == box;
+}
+
+static struct cpu_set *nearest_set(struct engine *e, unsigned int hz, bool box)
+{
+	struct cpu_set *best = NULL;
+
+	for (struct cpu_set *s = e->cpu_sets; s; s = s->next)
+		if (serves(s, box) &&
+		    (!best || abs((int)s->hz - (int)hz) < abs((int)best->hz - (int)hz)))
+			best = s;
+	return best;
+}
+
+static unsigned int free_arm(const struct engine *e)
+{
+	unsigned int used = 0, arm = 0;
+
+	for (const struct cpu_set *s = e->cpu_sets; s; s = s->next)
+		if (s->module)
+			used |= 1u << s->arm;
+	while (used & 1u << arm)
+		arm++;
+	return arm;
+}
+
+/* The events of other arms are for other rings. */
+static int open_module_events(struct engine *e, struct cpu_set *s)
+{
+	const uint32_t ids[] = {s->module->cpu, s->module->stack};
+	struct event_spec specs[ARRAY_SIZE(ids)];
+	char filter[32];
+
+	snprintf(filter, sizeof(filter), "arm == %u", s->arm);
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		specs[i] = (struct event_spec){
+			.filter = filter,
+			.attr =
+				{
+					.type = PERF_TYPE_TRACEPOINT,
+					.config = ids[i],
+					.sample_type = RECORD_MODULE_TYPE,
+					.sample_period = 1,
+					.sample_max_stack = KERNEL_FRAMES_MAX,
+					.exclude_callchain_user = 1,
+				},
+		};
+	return engine_set_open(e, specs, ARRAY_SIZE(ids), clock_ring_bytes(s->hz), handle, s,
+			       &s->events);
+}
+
+/* The rings first: what the module samples from its first moment on is read. */
+static int open_module_set(struct engine *e, struct cpu_set *s)
+{
+	int err;
+
+	s->cycles = clock_counts_cycles();
+	s->module = kmod_events(e->kmod);
+	s->arm = free_arm(e);
+	err = open_module_events(e, s);
+	if (err) {
+		snprintf(e->why, sizeof(e->why), "the module's trace events: %s", strerror(-err));
+		return err;
+	}
+	err = kmod_arm(e->kmod, s->arm, s->hz, s->box, &s->cycles);
+	if (err) {
+		snprintf(e->why, sizeof(e->why), "the module refuses: %s",
+			 *kmod_error(e->kmod) ? kmod_error(e->kmod) : strerror(-err));
+		engine_set_close(e, s->events);
+	}
+	return err;
+}
+
+/* True when the module is there for this set; e->why says why not. */
+static bool try_module(struct engine *e, struct cpu_set *s)
+{
+	if (engine_kmod_open(e))
+		return false;
+	if (!open_module_set(e, s)) {
+		e->why[0] = '\0';
+		return true;
+	}
+	s->module = NULL;
+	/* Captures that use it go on with it. */
+	for (const struct cpu_set *other = e->cpu_sets; other; other = other->next)
+		if (other->module)
+			return false;
+	engine_kmod_close(e);
+	return false;
+}
+
+static int open_clock(struct engine *e, struct cpu_set *s)
+{
+	struct event_spec spec = {.filter = NULL};
+
+	clock_attr(&spec.attr, s->hz, s->cycles);
+	return engine_set_open(e, &spec, 1, clock_ring_bytes(s->hz), handle, s, &s->events);
+}
+
+static int open_set(struct engine *e, struct cpu_set *s)
+{
+	int err;
+
+	if (try_module(e, s))
+		return 0;
+	if (module_mode() == ENGINE_MODULE)
+		return -ENODEV;
+	log_info("without the module: %s", e->why);
+	s->cycles = clock_counts_cycles();
+	err = open_clock(e, s);
+	/* Counters that others hold, or a rate over what the kernel allows for them: the clock
+	 * still goes. */
+	if (err && s->cycles) {
+		s->cycles = false;
+		err = open_clock(e, s);
+	}
+	return err;
+}
+
+static int set_create(struct engine *e, unsigned int hz, bool box, struct cpu_set **out)
+{
+	struct cpu_set *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->engine = e;
+	s->hz = hz;
+	s->box = box;
+	err = open_set(e, s);
+	if (err) {
+		free(s);
+		return err;
+	}
+	s->unit_ns = clock_unit_ns(s->cycles);
+	s->next = e->cpu_sets;
+	e->cpu_sets = s;
+	*out = s;
+	return 0;
+}
+
+static int set_get(struct engine *e, unsigned int hz, bool box, struct cpu_set **out)
+{
+	struct cpu_set *s;
+	unsigned int n = 0;
+	int err;
+
+	for (s = e->cpu_sets; s && (s->hz != hz || !serves(s, box)); s = s->next)
+		n++;
+	if (!s && n >= SETS_MAX)
+		s = nearest_set(e, hz, box);
+	if (!s && n >= SETS_MAX)
+		return -EBUSY;
+	if (!s) {
+		err = set_create(e, hz, box, &s);
+		if (err)
+			return err;
+	}
+	s->users++;
+	*out = s;
+	return 0;
+}
+
+/* The rows of a few known processes are asked for ahead; those of a whole box as they are needed.
+ */
+static void prefetch(struct engine *e, const struct cpu_capture *c)
+{
+	for (size_t i = 0; i < c->members.n; i++) {
+		struct process *p = processes_load(e->processes, c->members.pids[i]);
+
+		for (uint32_t k = 0; p && p->maps && k < p->maps->n; k++)
+			if (p->maps->images[k])
+				image_want_rows(p->maps->images[k]);
+		if (p && c->set->module)
+			follow_process(&e->follow, p);
+		arm_member(e, c, c->members.pids[i]);
+	}
+}
+
+static int make_room(struct engine *e)
+{
+	size_t cap = e->wanted_cap ? e->wanted_cap * 2 : 16;
+	struct cpu_capture **wanted;
+
+	if (e->ncaptures < e->wanted_cap)
+		return 0;
+	wanted = reallocarray(e->wanted, cap, sizeof(struct cpu_capture *));
+	if (!wanted)
+		return -ENOMEM;
+	e->wanted = wanted;
+	e->wanted_cap = cap;
+	return 0;
+}
+
+int cpu_capture_start(struct engine *e, struct cpu_capture *c)
+{
+	int err = make_room(e);
+
+	c->members = (struct members){0};
+	if (!err)
+		err = members_find(&c->members, &c->target);
+	/* Side records first: what a process maps while its mappings are read is told twice, not
+	 * lost. */
+	if (!err)
+		err = engine_read_begin(e);
+	if (err) {
+		members_deinit(&c->members);
+		return err;
+	}
+	err = set_get(e, c->hz, c->target.kind == TARGET_BOX, &c->set);
+	if (err) {
+		members_deinit(&c->members);
+		engine_read_end(e);
+		return err;
+	}
+	c->lost = c->seen = c->side_lost = c->throttled = 0;
+	c->held = 0;
+	c->stopping = c->exited = false;
+	c->engine = c->set->module ? KPPROF_ENGINE_MODULE : KPPROF_ENGINE_PERF;
+	c->event = c->set->cycles ? "cycles" : "cpu-clock";
+	c->hz = c->set->hz;
+	c->period_ns = NSEC_PER_SEC / c->hz;
+	c->next = e->captures;
+	e->captures = c;
+	e->ncaptures++;
+	c->end = UINT64_MAX;
+	c->start = loop_now();
+	prefetch(e, c);
+	return 0;
+}
+
+void cpu_capture_stop(struct engine *e, struct cpu_capture *c)
+{
+	if (c->stopping)
+		return;
+	c->stopping = true;
+	c->end = loop_now();
+	engine_drain_in(e, SETTLE_NS + NSEC_PER_MSEC);
+}
+
+static void forget(void *ctx, struct held *h)
+{
+	struct wanted *w = wanted_of(h);
+
+	if (h->deliver != deliver)
+		return;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->captures[i] == ctx)
+			w->captures[i] = NULL;
+}
+
+void cpu_capture_cancel(struct engine *e, struct cpu_capture *c)
+{
+	held_each(&e->held, forget, c);
+	detach(e, c);
+}
+
+void engine_each_capture(struct engine *e, void (*fn)(void *ctx, const struct cpu_capture *c),
+			 void *ctx)
+{
+	for (const struct cpu_capture *c = e->captures; c; c = c->next)
+		fn(ctx, c);
+}

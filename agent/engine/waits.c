@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The watches: which there are, what they keep, and delivery. What happens comes from a backend
+ * (watch.h), which tells it once whatever the number of watches.
+ */
+#include "waits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/cleanup.h"
+#include "../base/log.h"
+#include "../control/module.h"
+#include "kmod.h"
+#include "wait_rate.h"
+#include "watch.h"
+
+/* The last one that can always be tried is the kernel's own. */
+static const struct wait_backend *const backends[] = {
+	NULL,
+};
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* A wait is one in two parts: until it was woken, and then for a CPU. It is counted with the first,
+ * and lasts from the beginning of the watch on. */
+static void tell(const struct wait_watch *w, const struct wait_note *n, struct wait_event *we)
+{
+	uint64_t from = later(n->from, w->started), woken = later(n->woken, from);
+	uint64_t to = later(n->to, woken);
+	void (*fn)(void *ctx, const struct wait_event *event) = w->on_wait;
+	void *ctx = w->ctx;
+	double scale = n->scale > 0 ? n->scale : wait_scale(to - from, w->rate_ns);
+
+	we->open = n->flush;
+	if (n->flush) {
+		scale = 1;
+		fn = n->flush->open;
+		ctx = n->flush->ctx;
+	}
+	we->count = scale;
+	if (n->kind != WAIT_RUNQUEUE) {
+		we->kind = n->kind;
+		we->ns = (double)(woken - from) * scale;
+		fn(ctx, we);
+		we->count = 0;
+	}
+	we->kind = WAIT_RUNQUEUE;
+	we->ns = (double)(to - woken) * scale;
+	if (to > woken)
+		fn(ctx, we);
+}
+
+static void deliver(struct held *h, const struct stack *stack)
+{
+	const struct wait_note *n = wait_note_of(h);
+	struct wait_event we = {
+		.pid = h->record.pid,
+		.tid = h->record.tid,
+		.thread = h->thread,
+		.stack = *stack,
+	};
+
+	for (struct wait_watch *w = n->engine->watches; w; w = w->next) {
+		if (!(n->watches & 1ull << w->slot))
+			continue;
+		tell(w, n, &we);
+		if (n->flush)
+			n->flush->pending--;
+		else
+			w->held--;
+	}
+}
+
+static void walk(struct engine *e, struct held *h)
+{
+	wait_note_of(h)->engine = e;
+	h->deliver = deliver;
+	if (h->record.sample.walked)
+		held_walked(h, true);
+	else
+		held_walk(&e->held, e->store, h);
+}
+
+static bool keeps(struct engine *e, const struct wait_watch *w, const struct wait_note *n,
+		  pid_t pid)
+{
+	uint64_t from = later(n->from, w->started);
+
+	return w->what & WATCH_BLOCK && w->on_wait && n->to > from &&
+	       members_has(&w->members, pid) && wait_is_kept(&e->dice, n->to - from, w->rate_ns);
+}
+
+void waits_over(struct engine *e, const struct wait_backend *b, struct held *h)
+{
+	struct wait_note *n = wait_note_of(h);
+
+	n->watches = 0;
+	n->flush = NULL;
+	for (struct wait_watch *w = e->watches; w; w = w->next) {
+		if (w->backend != b || !keeps(e, w, n, h->record.pid))
+			continue;
+		n->watches |= 1ull << w->slot;
+		w->held++;
+	}
+	if (n->watches)
+		walk(e, h);
+	else
+		held_free(h);
+}
+
+void waits_kept(struct engine *e, struct wait_watch *w, struct held *h)
+{
+	struct wait_note *n = wait_note_of(h);
+
+	n->watches = 1ull << w->slot;
+	n->flush = NULL;
+	w->held++;
+	walk(e, h);
+}
+
+void waits_open(struct engine *e, struct wait_watch *w, struct wait_flush *f, struct held *h)
+{
+	struct wait_note *n = wait_note_of(h);
+
+	n->watches = 1ull << w->slot;
+	n->flush = f;
+	f->pending++;
+	walk(e, h);
+}
+
+struct wait_watch *waits_in_slot(struct engine *e, unsigned int slot)
+{
+	struct wait_watch *w = e->watches;
+
+	while (w && w->slot != slot)
+		w = w->next;
+	return w;
+}
+
+bool waits_box(const struct engine *e)
+{
+	const struct wait_watch *w = e->watches;
+
+	while (w && w->target.kind != TARGET_BOX)
+		w = w->next;
+	return w;
+}
+
+void waits_fork(struct engine *e, const struct record *r)
+{
+	if (r->pid != r->task.ppid)
+		for (struct wait_watch *w = e->watches; w; w = w->next)
+			members_fork(&w->members, r->task.ppid, r->pid);
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (backends[i] && backends[i]->fork)
+			backends[i]->fork(e, r);
+}
+
+void waits_exit(struct engine *e, const struct record *r)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (backends[i] && backends[i]->exit)
+			backends[i]->exit(e, r);
+	for (struct wait_watch *w = e->watches; w; w = w->next)
+		if (w->on_exit && r->time >= w->started && members_has(&w->members, r->pid))
+			w->on_exit(w->ctx, r->pid, r->tid);
+}
+
+void waits_comm(struct engine *e, pid_t pid, const char *name)
+{
+	for (struct wait_watch *w = e->watches; w; w = w->next)
+		members_exec(&w->members, pid, name);
+}
+
+void waits_side_lost(struct engine *e, uint64_t lost)
+{
+	for (struct wait_watch *w = e->watches; w; w = w->next)
+		w->lost += lost;
+}
+
+/* A flush is through when what was before it, and the waits that go on, are delivered. Returns
+ * whether one was: its callback may have changed the list of watches. */
+static bool flush_one(struct engine *e, struct wait_watch *w, uint64_t until)
+{
+	struct wait_flush *f = w->flushes;
+
+	if (!f || f->at > until || (!f->begun && w->held))
+		return false;
+	if (!f->begun) {
+		f->begun = true;
+		w->backend->open(e, w, until, f);
+	}
+	if (f->pending)
+		return false;
+	w->flushes = f->next;
+	f->end(f->ctx);
+	free(f);
+	return true;
+}
+
+void waits_read(struct engine *e, uint64_t until)
+{
+	struct wait_watch *w = e->watches;
+
+	while (w)
+		w = flush_one(e, w, until) ? e->watches : w->next;
+}
+
+static int free_slot(struct engine *e, unsigned int *slot)
+{
+	for (*slot = 0; *slot < WATCHES_MAX; ++*slot)
+		if (!waits_in_slot(e, *slot))
+			return 0;
+	return -EBUSY;
+}
+
+static int start_backend(struct engine *e, struct wait_watch *w)
+{
+	int err = -ENODEV;
+
+	for (size_t i = 0; i < ARRAY_SIZE(backends) && err; i++) {
+		if (!backends[i] ||
+		    (module_mode() == ENGINE_MODULE && backends[i]->engine != KPPROF_ENGINE_MODULE))
+			continue;
+		w->backend = backends[i];
+		w->engine = backends[i]->engine;
+		w->started = loop_now();
+		err = backends[i]->start(e, w);
+	}
+	return err;
+}
+
+int wait_watch_start(struct engine *e, struct wait_watch *w)
+{
+	int err = free_slot(e, &w->slot);
+
+	if (err)
+		return err;
+	w->lost = w->dropped = 0;
+	w->held = 0;
+	w->flushes = NULL;
+	err = members_find(&w->members, &w->target);
+	if (!err)
+		err = engine_read_begin(e);
+	if (err) {
+		members_deinit(&w->members);
+		return err;
+	}
+	/* The backend may look for its watch. */
+	w->next = e->watches;
+	e->watches = w;
+	err = start_backend(e, w);
+	if (err) {
+		e->watches = w->next;
+		members_deinit(&w->members);
+		engine_read_end(e);
+	}
+	return err;
+}
+
+int wait_watch_flush(struct engine *e, struct wait_watch *w,
+		     void (*open)(void *ctx, const struct wait_event *we), void (*end)(void *ctx),
+		     void *ctx)
+{
+	struct wait_flush *f = calloc(1, sizeof(*f)), **at = &w->flushes;
+
+	if (!f)
+		return -ENOMEM;
+	*f = (struct wait_flush){.at = loop_now(), .open = open, .end = end, .ctx = ctx};
+	while (*at)
+		at = &(*at)->next;
+	*at = f;
+	engine_drain_in(e, SETTLE_NS + NSEC_PER_MSEC);
+	return 0;
+}
+
+/* Held samples that are for this watch are not any more. */
+static void forget(void *ctx, struct held *h)
+{
+	const struct wait_watch *w = ctx;
+
+	if (h->deliver == deliver)
+		wait_note_of(h)->watches &= ~(1ull << w->slot);
+}
+
+void wait_watch_stop(struct engine *e, struct wait_watch *w)
+{
+	struct wait_watch **at = &e->watches;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	held_each(&e->held, forget, w);
+	w->backend->stop(e, w);
+	while (w->flushes) {
+		struct wait_flush *f = w->flushes;
+
+		w->flushes = f->next;
+		free(f);
+	}
+	members_deinit(&w->members);
+	engine_read_end(e);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of watches of waits, for the files of engine/ alone: what waits.c, which has the list
+ * of watches and delivers to them, and its backends share. A backend tells what happened, once; who
+ * wants it, and how much of it, is decided in waits.c.
+ */
+#ifndef KPPROF_WATCH_H
+#define KPPROF_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core.h"
+#include "members.h"
+#include "waits.h"
+
+/* Watches at the same time: a bit each in struct wait_note. */
+enum { WATCHES_MAX = 64 };
+
+/**
+ * struct wait_backend - where waits come from
+ * @engine: its name
+ * @start: begin to watch; slot, members and start time of @w are set. 0 or -errno
+ * @stop: end it
+ * @open: call waits_open() for each wait of the watch that goes on at @now, up to which all rings
+ *	were read
+ * @fork: a record of a new thread or process; may be NULL
+ * @exit: a record of a thread that is gone; may be NULL
+ */
+struct wait_backend {
+	enum kpprof_engine engine;
+	int (*start)(struct engine *e, struct wait_watch *w);
+	void (*stop)(struct engine *e, struct wait_watch *w);
+	void (*open)(struct engine *e, struct wait_watch *w, uint64_t now, struct wait_flush *f);
+	void (*fork)(struct engine *e, const struct record *r);
+	void (*exit)(struct engine *e, const struct record *r);
+};
+
+/**
+ * struct wait_flush - a wait_watch_flush() that is not through
+ * @at: when it was asked for
+ * @pending: open waits that are not delivered yet
+ * @begun: open waits were asked for
+ */
+struct wait_flush {
+	struct wait_flush *next;
+	uint64_t at;
+	unsigned int pending;
+	bool begun;
+	void (*open)(void *ctx, const struct wait_event *we);
+	void (*end)(void *ctx);
+	void *ctx;
+};
+
+/**
+ * struct wait_note - what a held sample of a wait is for: its @extra
+ * @engine: where the watches are
+ * @watches: bit i for the watch in slot i
+ * @flush: this is an open wait, for a flush of the one watch; NULL for one that is over
+ * @kind: what it waited for, WAIT_RUNQUEUE for a thread that was preempted
+ * @from: when it began
+ * @woken: from here on it only waited for a CPU; @from when it was preempted
+ * @to: when it was over
+ * @scale: waits that it stands for; 0: see wait_scale()
+ */
+struct wait_note {
+	struct engine *engine;
+	uint64_t watches;
+	struct wait_flush *flush;
+	enum wait_kind kind;
+	uint64_t from;
+	uint64_t woken;
+	uint64_t to;
+	double scale;
+};
+
+/** wait_note_of() - the note of a held sample that was made with the size of one as extra */
+static inline struct wait_note *wait_note_of(struct held *h)
+{
+	return (struct wait_note *)h->extra;
+}
+
+/**
+ * waits_over() - a wait is over: deliver it to the watches of a backend that want it
+ * @b: the backend
+ * @h: the sample with its note, in which @watches is filled in here; freed here or when it was
+ *	delivered
+ *
+ * Chance decides whether a wait is kept that is shorter than a watch's rate.
+ */
+void waits_over(struct engine *e, const struct wait_backend *b, struct held *h);
+
+/** waits_kept() - the same for one watch whose backend has chosen already: @scale of the note */
+void waits_kept(struct engine *e, struct wait_watch *w, struct held *h);
+
+/** waits_open() - deliver a wait that goes on; else as waits_kept() */
+void waits_open(struct engine *e, struct wait_watch *w, struct wait_flush *f, struct held *h);
+
+/** waits_in_slot() - the watch with this number, NULL when there is none */
+struct wait_watch *waits_in_slot(struct engine *e, unsigned int slot);
+
+/* What engine.c tells. */
+
+/** waits_box() - whether a watch of the whole box runs */
+bool waits_box(const struct engine *e);
+/** waits_fork() - a new thread or process; the processes know it */
+void waits_fork(struct engine *e, const struct record *r);
+/** waits_exit() - a thread is gone; the processes still know it */
+void waits_exit(struct engine *e, const struct record *r);
+/** waits_comm() - the main thread of a process has a new name */
+void waits_comm(struct engine *e, pid_t pid, const char *name);
+/** waits_side_lost() - so many side records were lost */
+void waits_side_lost(struct engine *e, uint64_t lost);
+/** waits_read() - all records up to @until were handled; watches may start and end in here */
+void waits_read(struct engine *e, uint64_t until);
+
+#endif /* KPPROF_WATCH_H */
