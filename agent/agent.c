@@ -17,6 +17,7 @@
 #include "http/server.h"
 #include "profile/cmdline.h"
 #include "profile/cpu.h"
+#include "profile/goroutine.h"
 #include "profile/symbol.h"
 
 struct agent {
@@ -44,10 +45,10 @@ static void serve_index(struct http_request *req, const struct route *route)
 
 static void serve_not_here(struct http_request *req, const struct route *route)
 {
-	http_reply_error(
-		req, 501,
-		"%s is not served by kpprofd %s; this version has profile, cmdline and symbol",
-		endpoint_name(route->endpoint), KPPROF_VERSION);
+	http_reply_error(req, 501,
+			 "%s is not served by kpprofd %s; this version has profile, goroutine, "
+			 "cmdline and symbol",
+			 endpoint_name(route->endpoint), KPPROF_VERSION);
 }
 
 /* Whether the target is there at all; one that is not is said so, whatever was asked about it. */
@@ -87,6 +88,10 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		break;
 	case ENDPOINT_CMDLINE:
 		cmdline_serve(req, &route->target);
+		break;
+	case ENDPOINT_GOROUTINE:
+	case ENDPOINT_THREAD:
+		goroutine_serve(a->engine, req, &route->target);
 		break;
 	default:
 		serve_not_here(req, route);

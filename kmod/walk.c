@@ -16,6 +16,10 @@
 #define PEEKS_MAX 4096
 /* How far into a function a tail call is looked for, in bytes. */
 #define TAIL_CALL_BYTES 256
+/* Rows in which the beginning of a function is looked for, backwards. */
+#define ENTRY_ROWS_MAX 128
+/* Registers that a function saves behind its frame pointer: rbx, r12 to r15. */
+#define PUSHES_MAX 5
 /* A frame pointer further from the stack pointer than this is some other value. */
 #define FRAME_MAX (1u << 20)
 
@@ -426,17 +430,170 @@ static void restore_fp(struct kpprof_walk *w, struct frame *f, const struct kppr
 		f->fp_unsure = false;
 }
 
-static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof_rule *rule)
+/* Whether the frame pointer, which may be anything, leads to a return address. */
+static bool fp_leads_to_call(struct kpprof_walk *w, const struct frame *f,
+			     const struct kpprof_rule *rule)
 {
-	bool unsure = f->fp_unsure && rule->reg == KPPROF_REG_FP;
 	__u64 cfa, ra, to;
 
-	if (!find_cfa(w, f, rule, &cfa) || !read_word(w, cfa - 8, &ra))
-		return unsure && guess(w, f, 0);
+	return find_cfa(w, f, rule, &cfa) && peek(w, cfa - 8, &ra) &&
+	       call_before(w, ra, &to) != CALL_NONE;
+}
+
+static const struct kpprof_rule *rule_at(const struct kpprof_rows *rows, __u32 i)
+{
+	return rows->index[i] < rows->nrules ? &rows->rules[rows->index[i]] : NULL;
+}
+
+static bool cfa_is(const struct kpprof_rows *rows, __u32 i, __u8 reg, __s32 off)
+{
+	const struct kpprof_rule *r = rule_at(rows, i);
+
+	return r && r->kind == KPPROF_RULE_CFA && r->reg == reg && r->off == off;
+}
+
+/*
+ * The rows of `push %rbp; mov %rsp,%rbp` are those of no other code: the CFA at sp+8, at sp+16 for
+ * three bytes, at fp+16. Finds the last ones before @addr; @body is what follows the mov.
+ */
+static bool find_prologue(struct kpprof_walk *w, const struct kpprof_map *map, __u64 addr,
+			  __u64 *function, __u64 *body)
+{
+	const struct kpprof_rows *rows = map->rows;
+	__u64 start, code;
+	__u32 i = 0, hi, n;
+
+	for (hi = rows->nrows; i < hi;) {
+		__u32 mid = i + (hi - i) / 2;
+
+		if (rows->pcs[mid] <= addr - map->start + map->offset)
+			i = mid + 1;
+		else
+			hi = mid;
+	}
+	for (n = 0; n < ENTRY_ROWS_MAX && i-- > 2; n++) {
+		const struct kpprof_rule *r = rule_at(rows, i);
+
+		/* Between functions, or where one begins that keeps no frame pointer; a ret has
+		 * the CFA at sp+8 too, and the frame pointer's again behind it. */
+		if (!r || r->kind == KPPROF_RULE_NONE ||
+		    (cfa_is(rows, i, KPPROF_REG_SP, 8) && i + 1 < rows->nrows &&
+		     !cfa_is(rows, i + 1, KPPROF_REG_FP, 16)))
+			return false;
+		if (!cfa_is(rows, i, KPPROF_REG_FP, 16) ||
+		    !cfa_is(rows, i - 1, KPPROF_REG_SP, 16) ||
+		    !cfa_is(rows, i - 2, KPPROF_REG_SP, 8) ||
+		    rows->pcs[i] - rows->pcs[i - 1] != 3 || rows->pcs[i - 1] < map->offset + 5)
+			continue;
+		start = map->start + (rows->pcs[i - 1] - map->offset);
+		if (!peek(w, start - 5, &code) || code_byte(code, 4) != 0x55)
+			return false;
+		*function = (__u32)code == 0xfa1e0ff3 ? start - 5 : start - 1;
+		*body = start + 3;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Bytes of the frame below the frame pointer, from what stands at @body: pushes of other registers,
+ * and then `sub $size,%rsp` in one of its two forms.
+ */
+static bool frame_size(struct kpprof_walk *w, __u64 body, __u64 *size)
+{
+	unsigned int i;
+	__u64 code;
+
+	*size = 0;
+	for (i = 0; i <= PUSHES_MAX; i++) {
+		if (!peek(w, body, &code))
+			return false;
+		if ((code & 0xffffff) == 0xec8348) {
+			*size += (__u64)(__s64)(signed char)code_byte(code, 3);
+			return true;
+		}
+		if ((code & 0xffffff) == 0xec8148) {
+			*size += (__u64)(__s64)(__s32)(code >> 24);
+			return true;
+		}
+		if (code_byte(code, 0) == 0x53)
+			body += 1;
+		else if (code_byte(code, 0) == 0x41 && code_byte(code, 1) >= 0x54 &&
+			 code_byte(code, 1) <= 0x57)
+			body += 2;
+		else
+			return true;
+		*size += 8;
+	}
+	return true;
+}
+
+/* Whether a frame of @function may end at @fp: a call of it, as far as can be seen, came from
+ * there. */
+static bool is_frame(struct kpprof_walk *w, const struct frame *f, __u64 function, __u64 fp)
+{
+	__u64 ra, to;
+
+	if (fp < f->sp || fp - f->sp > FRAME_MAX || (fp & 7) || !peek(w, fp + 8, &ra))
+		return false;
+	switch (call_before(w, ra, &to)) {
+	case CALL_DIRECT:
+		return to == function || tail_call(w, to, function) != TAIL_NONE;
+	case CALL_INDIRECT:
+		return true;
+	case CALL_NONE:
+		break;
+	}
+	return false;
+}
+
+/*
+ * The frame pointer of a frame that needs it, when it was not handed down to it. A function that
+ * keeps one says in its prologue how far below it its stack pointer is, unless it moves that later
+ * (alloca, arguments on the stack): then the call that led into it is looked for.
+ */
+static bool recover_fp(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
+		       __u64 addr, const struct kpprof_rule *rule)
+{
+	__u64 function, body, size, slot, ra;
+	unsigned int i;
+
+	if (rule->kind != KPPROF_RULE_CFA || rule->off != 16 ||
+	    !find_prologue(w, map, addr, &function, &body))
+		return false;
+	if (frame_size(w, body, &size) && is_frame(w, f, function, f->sp + size)) {
+		f->fp = f->sp + size;
+		f->fp_unsure = false;
+		return true;
+	}
+	for (i = 1; i < KPPROF_GUESS_WORDS && w->guesses < GUESSES_MAX; i++) {
+		slot = f->sp + 8ull * i;
+		if (slot < f->sp || !peek(w, slot, &ra))
+			break;
+		if (weigh(w, ra, function) != EVIDENCE_STRONG)
+			continue;
+		f->fp = slot - 8;
+		f->fp_unsure = false;
+		w->guesses++;
+		return true;
+	}
+	return false;
+}
+
+static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
+		     __u64 addr, const struct kpprof_rule *rule)
+{
+	__u64 cfa, ra;
+
 	/* A frame pointer that passed through unknown code must lead to a return address to be
 	 * believed. */
-	if (unsure && call_before(w, ra, &to) == CALL_NONE)
+	if (f->fp_unsure && rule->reg == KPPROF_REG_FP && !fp_leads_to_call(w, f, rule) &&
+	    !recover_fp(w, f, map, addr, rule)) {
+		w->end = KPPROF_END_NO_FP;
 		return guess(w, f, 0);
+	}
+	if (!find_cfa(w, f, rule, &cfa) || !read_word(w, cfa - 8, &ra))
+		return false;
 	restore_fp(w, f, rule, cfa);
 	step_to(f, cfa - 8, ra);
 	return true;
@@ -458,7 +615,7 @@ static bool step(struct kpprof_walk *w, struct frame *f, const struct kpprof_map
 	case KPPROF_RULE_CFA:
 	case KPPROF_RULE_DEREF:
 	case KPPROF_RULE_PLT:
-		return step_cfa(w, f, rule);
+		return step_cfa(w, f, map, addr, rule);
 	case KPPROF_RULE_SIGNAL:
 		return step_signal(w, f);
 	case KPPROF_RULE_SWITCH:
@@ -490,9 +647,10 @@ unsigned int kpprof_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max)
 	struct frame f = {
 		.pc = w->ip,
 		.exact = true,
-		.regs_known = true,
+		.regs_known = !w->only_sp,
+		.fp_unsure = w->only_sp,
 		.sp = sp,
-		.fp = w->regs[KPPROF_REG_FP],
+		.fp = w->only_sp ? 0 : w->regs[KPPROF_REG_FP],
 	};
 	unsigned int n = 0;
 

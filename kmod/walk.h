@@ -73,7 +73,8 @@ struct kpprof_map {
 	KPPROF_END(NO_PROGRESS, "stack does not grow")     \
 	KPPROF_END(TOO_DEEP, "too deep")                   \
 	KPPROF_END(ABI, "32-bit code")                     \
-	KPPROF_END(NO_REGS, "no user registers")
+	KPPROF_END(NO_REGS, "no user registers")           \
+	KPPROF_END(NO_FP, "frame pointer not known")
 
 enum kpprof_end {
 #define KPPROF_END(name, text) KPPROF_END_##name,
@@ -88,6 +89,7 @@ enum kpprof_end {
  * @nmaps: how many
  * @ip: user instruction pointer
  * @regs: user registers by DWARF number; [6] is the frame pointer, [7] the stack pointer
+ * @only_sp: not 0 when the stack pointer is the only one of @regs that is known
  * @read: reads the 8 bytes at user address @addr, code or stack, at any alignment; 0, -EFAULT when
  *	there is nothing to be read there, or -ENODATA when there is but it was not captured
  * @ctx: for @read
@@ -102,6 +104,7 @@ struct kpprof_walk {
 	__u32 nmaps;
 	__u64 ip;
 	__u64 regs[KPPROF_NREGS];
+	__u32 only_sp;
 	int (*read)(void *ctx, __u64 addr, __u64 *val);
 	void *ctx;
 

@@ -275,6 +275,11 @@ void engine_drain_in(struct engine *e, uint64_t ns)
 		loop_timer_set(e->loop, &e->tick, ns);
 }
 
+void engine_poll(struct engine *e)
+{
+	drain(e);
+}
+
 static void ring_ready(void *ctx)
 {
 	drain(ctx);

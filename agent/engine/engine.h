@@ -122,6 +122,9 @@ int cpu_capture_start(struct engine *e, struct cpu_capture *c);
 /** cpu_capture_stop() - end sampling now; on_done follows from the loop */
 void cpu_capture_stop(struct engine *e, struct cpu_capture *c);
 
+/** engine_poll() - deliver what was sampled until a moment ago, rather than at the next tick */
+void engine_poll(struct engine *e);
+
 /** cpu_capture_cancel() - end at once; no callback follows */
 void cpu_capture_cancel(struct engine *e, struct cpu_capture *c);
 

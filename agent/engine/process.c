@@ -164,8 +164,13 @@ struct process *processes_load(struct processes *t, pid_t pid)
 
 int process_reload(struct processes *t, struct process *p)
 {
+	return process_reload_through(t, p, p->pid);
+}
+
+int process_reload_through(struct processes *t, struct process *p, pid_t tid)
+{
 	struct maps *fresh;
-	int err = maps_read(t->store, p->pid, &fresh);
+	int err = maps_read(t->store, tid, &fresh);
 
 	if (err)
 		return err;

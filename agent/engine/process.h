@@ -66,6 +66,12 @@ struct process *process_get(struct process *p);
 /** process_put() - one reference less */
 void process_put(struct process *p);
 
+/**
+ * process_reload_through() - the same through one of its threads: a process whose first thread has
+ * ended shows nothing any more
+ */
+int process_reload_through(struct processes *t, struct process *p, pid_t tid);
+
 /** processes_each() - call @fn for each process; it may not add or remove any */
 void processes_each(struct processes *t, void (*fn)(void *ctx, struct process *p), void *ctx);
 

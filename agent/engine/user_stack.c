@@ -16,31 +16,33 @@ struct memory {
 	const struct record_sample *s;
 };
 
-static int read_code(const struct memory *m, uint64_t i, uint64_t addr, uint64_t *val)
+int user_code_read(pid_t pid, const struct maps *maps, uint64_t addr, uint64_t *val)
 {
-	const struct kpprof_map *map = &m->maps->walk[i];
 	struct iovec to = {val, sizeof(*val)};
 	struct iovec from = {(void *)addr, sizeof(*val)};
+	int64_t i = maps_find(maps, addr);
+	const struct kpprof_map *map;
 
-	if (m->maps->images[i])
-		return image_read_code(m->maps->images[i], addr - map->start + map->offset, val);
-	return process_vm_readv(m->pid, &to, 1, &from, 1, 0) == sizeof(*val) ? 0 : -EFAULT;
+	if (i < 0)
+		return -ENOENT;
+	map = &maps->walk[i];
+	if (maps->images[i])
+		return image_read_code(maps->images[i], addr - map->start + map->offset, val);
+	return process_vm_readv(pid, &to, 1, &from, 1, 0) == sizeof(*val) ? 0 : -EFAULT;
 }
 
 static int read_memory(void *ctx, __u64 addr, __u64 *val)
 {
 	const struct memory *m = ctx;
 	uint64_t at = addr - m->sp, got = 0;
-	int64_t i;
 	int err;
 
 	if (at < m->s->stack_len && m->s->stack_len - at >= sizeof(*val)) {
 		memcpy(val, m->s->stack + at, sizeof(*val));
 		return 0;
 	}
-	i = maps_find(m->maps, addr);
-	if (i >= 0) {
-		err = read_code(m, (uint64_t)i, addr, &got);
+	err = user_code_read(m->pid, m->maps, addr, &got);
+	if (err != -ENOENT) {
 		*val = got;
 		return err;
 	}

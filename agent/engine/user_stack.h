@@ -30,4 +30,13 @@ unsigned int user_stack_walk(struct image_store *store, pid_t pid, struct maps *
 			     const struct record_sample *s, __u64 *pcs, unsigned int max,
 			     struct kpprof_walk *walk, struct image **awaited);
 
+/**
+ * user_code_read() - 8 bytes of a process's code, for the walker
+ *
+ * They come from the file where there is one, else from memory.
+ *
+ * Return: 0; -ENOENT when there is no executable mapping; -EFAULT.
+ */
+int user_code_read(pid_t pid, const struct maps *maps, uint64_t addr, uint64_t *val);
+
 #endif /* KPPROF_USER_STACK_H */

@@ -388,12 +388,24 @@ int profile_name(struct profile *p, uint32_t location, const struct profile_line
 	return 0;
 }
 
-const char *profile_location_name(const struct profile *p, uint32_t i, size_t *len)
+const struct profile_line *profile_location_lines(const struct profile *p, uint32_t i, uint32_t *n)
 {
 	const struct profile_location_lines *at = (const void *)p->location_lines.data;
 	const struct profile_line *lines = (const void *)p->lines.data;
 
-	if (i >= p->location_lines.len / sizeof(*at) || !at[i].n)
-		return NULL;
-	return intern_key(&p->strings, lines[at[i].first].name, len);
+	*n = i < p->location_lines.len / sizeof(*at) ? at[i].n : 0;
+	return *n ? &lines[at[i].first] : NULL;
+}
+
+const char *profile_text(const struct profile *p, uint32_t i, size_t *len)
+{
+	return intern_key(&p->strings, i, len);
+}
+
+const char *profile_location_name(const struct profile *p, uint32_t i, size_t *len)
+{
+	uint32_t n;
+	const struct profile_line *lines = profile_location_lines(p, i, &n);
+
+	return lines ? profile_text(p, lines[0].name, len) : NULL;
 }

@@ -214,6 +214,17 @@ struct profile_location_key profile_location_get(const struct profile *p, uint32
  */
 const char *profile_location_name(const struct profile *p, uint32_t i, size_t *len);
 
+/**
+ * profile_location_lines() - the functions at location @i, innermost first
+ * @n: out: how many, 0 when it has no name
+ *
+ * Return: valid until the next profile_name().
+ */
+const struct profile_line *profile_location_lines(const struct profile *p, uint32_t i, uint32_t *n);
+
+/** profile_text() - string number @i; not terminated; valid until the next profile_string() */
+const char *profile_text(const struct profile *p, uint32_t i, size_t *len);
+
 /** profile_bytes() - what the profile occupies on the heap */
 size_t profile_bytes(const struct profile *p);
 

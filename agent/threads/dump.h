@@ -20,13 +20,21 @@ struct engine;
 /* Threads of one dump; those over it are counted. */
 enum { DUMP_THREADS_MAX = 32768 };
 
+/* What a dump is to find out besides: bits. */
+enum {
+	DUMP_KERNEL = 1, /* kernel frames */
+	DUMP_TIMES = 2,	 /* how long each thread has been in its state */
+};
+
 /**
  * struct dump_thread - one thread
  * @pid: its process
  * @tid: thread
  * @name: comm, hostile text
  * @state: as /proc/PID/stat has it: R S D T t Z X I
- * @state_ns: time in that state so far; 0 when not known
+ * @state_ns: time since it was last on a CPU; 0 when not known, or not asked for. Without the
+ *	module from se.exec_start in /proc/PID/task/TID/sched, which a kernel without
+ *	CONFIG_SCHED_DEBUG does not have
  * @known: what of @syscall, @args, @sp and @ip is true: they were read while the thread slept
  * @in_syscall: it is in a system call
  * @syscall: its number, when @in_syscall
@@ -36,7 +44,11 @@ enum { DUMP_THREADS_MAX = 32768 };
  * @ip: user instruction pointer
  * @sp: user stack pointer
  * @compat: it runs 32-bit code
- * @stack: its stack; lives as long as the dump
+ * @stack: its stack; lives as long as the dump. Its kernel half is empty where only @kernel is
+ *	known
+ * @kernel: kernel frames by name, leaf first, as /proc/PID/task/TID/stack has them:
+ *	"futex_wait+0x5e/0x110" in lines; "" when there are none, or they were not asked for
+ * @kthread: it is a kernel thread
  * @note: what could not be had, and why; NULL when nothing is missing. Static text
  */
 struct dump_thread {
@@ -54,14 +66,23 @@ struct dump_thread {
 	uint64_t ip;
 	uint64_t sp;
 	bool compat;
+	bool kthread;
 	struct stack stack;
+	const char *kernel;
 	const char *note;
+
+	/* private to threads/: numbers in the table of stacks + 1, 0 for none; met by a sample */
+	bool met;
+	uint32_t user_number;
+	uint32_t kernel_number;
+	uint32_t text_number;
 };
 
 /**
  * dump_start() - look at all threads of a target
  * @e: engine
  * @target: whose threads
+ * @what: DUMP_ bits
  * @done: called once from the loop when all threads were read and walked; the dump is the
  *	callee's then, to be given to dump_free()
  * @ctx: for @done
@@ -69,7 +90,7 @@ struct dump_thread {
  *
  * Return: 0; -ESRCH when there is no such process; -ENOMEM.
  */
-int dump_start(struct engine *e, const struct target *target,
+int dump_start(struct engine *e, const struct target *target, unsigned int what,
 	       void (*done)(void *ctx, struct dump *d), void *ctx, struct dump **out);
 
 /** dump_cancel() - stop and free; @done is not called; NULL is allowed */

@@ -226,6 +226,7 @@ def stat(p):
         "period": p.period,
         "duration": p.duration,
         "mappings": len(p.mappings),
+        "types": " ".join("/".join(t) for t in p.sample_types),
     }
 
 

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../base/cleanup.h"
+#include "../base/loop.h"
+#include "../threads/dump.h"
+#include "frames.h"
+
+/* Kernel frames by name and all others of one thread. */
+enum { TEXT_FRAMES_MAX = PROFILE_STACK_MAX - USER_FRAMES_MAX - 1 };
+
+int report_init(struct report *r)
+{
+	struct timespec now;
+
+	*r = (struct report){0};
+	places_init(&r->places, &r->profile);
+	if (profile_init(&r->profile, 0))
+		return -ENOMEM;
+	if (intern_add(&r->stacks, "", 0) < 0)
+		return -ENOMEM;
+	clock_gettime(CLOCK_REALTIME, &now);
+	r->profile.sample_types[0] = (struct profile_value_type){"goroutine", "count"};
+	r->profile.nvalues = 1;
+	r->profile.period_type = r->profile.sample_types[0];
+	r->profile.period = 1;
+	r->profile.time_ns = (int64_t)now.tv_sec * (int64_t)NSEC_PER_SEC + now.tv_nsec;
+	return 0;
+}
+
+void report_deinit(struct report *r)
+{
+	places_deinit(&r->places);
+	profile_deinit(&r->profile);
+	intern_deinit(&r->stacks);
+	buf_deinit(&r->of);
+	dump_free(r->dump);
+	*r = (struct report){0};
+}
+
+const uint32_t *report_stack(const struct report *r, uint32_t stack, size_t *n)
+{
+	const void *key = intern_key(&r->stacks, stack, n);
+
+	*n /= sizeof(uint32_t);
+	return key;
+}
+
+struct report_stack report_of(const struct report *r, size_t i)
+{
+	return ((const struct report_stack *)(const void *)r->of.data)[i];
+}
+
+/* Kernel frames that are known by name: a location has no address then. */
+static int64_t locate_kernel(struct report *r, const char *text)
+{
+	uint32_t locations[TEXT_FRAMES_MAX];
+	unsigned int n = 0;
+
+	while (*text && n < TEXT_FRAMES_MAX) {
+		size_t line = strcspn(text, "\n"), len = strcspn(text, "+\n");
+		char name[256];
+		int64_t loc;
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, text);
+		loc = profile_synthetic(&r->profile, name);
+		if (loc < 0)
+			return loc;
+		locations[n++] = (uint32_t)loc;
+		text += line + (text[line] == '\n');
+	}
+	return intern_add(&r->stacks, locations, n * sizeof(*locations));
+}
+
+/* What stands for a thread without any frame: one that has none is not a broken stack. */
+static const char *no_frames(const struct dump_thread *t)
+{
+	if (t->kthread)
+		return "[kernel thread]";
+	if (t->state == 'Z' || t->state == 'X')
+		return "[ended]";
+	return "[no stack]";
+}
+
+static int64_t locate_user(struct report *r, const struct dump_thread *t)
+{
+	struct stack s = t->stack;
+	uint32_t locations[FRAMES_MAX];
+	int64_t n;
+
+	if (s.nuser || s.nkernel) {
+		if (s.end == KPPROF_END_NO_REGS)
+			s.end = KPPROF_END_COMPLETE;
+		n = frames_locate(&r->places, t->pid, &s, locations);
+	} else {
+		int64_t loc = profile_synthetic(&r->profile, no_frames(t));
+
+		locations[0] = (uint32_t)loc;
+		n = loc < 0 ? loc : 1;
+	}
+	return n < 0 ? n : intern_add(&r->stacks, locations, (size_t)n * sizeof(*locations));
+}
+
+int report_locate(struct report *r)
+{
+	size_t n;
+	const struct dump_thread *t = dump_threads(r->dump, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t kernel = locate_kernel(r, t[i].kernel), user = locate_user(r, &t[i]);
+		struct report_stack of = {(uint32_t)kernel, (uint32_t)user};
+
+		if (kernel < 0 || user < 0)
+			return -ENOMEM;
+		buf_append(&r->of, &of, sizeof(of));
+		if (t[i].stack.process)
+			places_weigh(&r->places, t[i].stack.process, t[i].stack.maps, 1);
+	}
+	places_choose_main(&r->places);
+	return buf_error(&r->of);
+}
+
+const char *thread_state(char state)
+{
+	switch (state) {
+	case 'R':
+		return "running";
+	case 'S':
+		return "sleeping";
+	case 'D':
+		return "disk sleep";
+	case 'T':
+		return "stopped";
+	case 't':
+		return "traced";
+	case 'Z':
+		return "zombie";
+	case 'X':
+		return "dead";
+	case 'I':
+		return "idle";
+	default:
+		return "other";
+	}
+}
+
+const char *report_reason(const struct report *r, size_t i)
+{
+	size_t n;
+
+	return thread_state(dump_threads(r->dump, &n)[i].state);
+}
+
+static int64_t string(struct profile *p, const char *text, int *err)
+{
+	int64_t i = profile_string(p, text);
+
+	if (i < 0)
+		*err = (int)i;
+	return i < 0 ? 0 : i;
+}
+
+static int add_sample(struct report *r, size_t i, const struct dump_thread *t)
+{
+	struct report_stack of = report_of(r, i);
+	uint32_t stack[PROFILE_STACK_MAX];
+	const int64_t one = 1;
+	struct profile *p = &r->profile;
+	size_t kernel, user;
+	const uint32_t *k = report_stack(r, of.kernel, &kernel);
+	const uint32_t *u = report_stack(r, of.user, &user);
+	int err = 0;
+	struct profile_label labels[] = {
+		{.key = (uint32_t)string(p, "thread", &err),
+		 .str = (uint32_t)string(p, t->name, &err)},
+		{.key = (uint32_t)string(p, "pid", &err), .num = t->pid},
+		{.key = (uint32_t)string(p, "tid", &err), .num = t->tid},
+		{.key = (uint32_t)string(p, "state", &err),
+		 .str = (uint32_t)string(p, thread_state(t->state), &err)},
+		{.key = (uint32_t)string(p, "unwind", &err),
+		 .str = (uint32_t)string(p, "[guessed]", &err)},
+	};
+	unsigned int nlabels = ARRAY_SIZE(labels) - !t->stack.guesses;
+	/* A thread may have no name at all. */
+	unsigned int first = *t->name ? 0 : 1;
+
+	memcpy(stack, k, kernel * sizeof(*k));
+	if (kernel + user > ARRAY_SIZE(stack))
+		user = ARRAY_SIZE(stack) - kernel;
+	memcpy(stack + kernel, u, user * sizeof(*u));
+	if (err)
+		return err;
+	return profile_add(p, stack, (unsigned int)(kernel + user), labels + first, nlabels - first,
+			   &one);
+}
+
+int report_samples(struct report *r)
+{
+	size_t n;
+	const struct dump_thread *t = dump_threads(r->dump, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		int err = add_sample(r, i, &t[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading one thread where it sleeps: its files under /proc and its stack, with proof that it did
+ * not run meanwhile, which is how often it has got a CPU before and after.
+ */
+#ifndef KPPROF_THREADS_READER_H
+#define KPPROF_THREADS_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct dump_thread;
+struct image;
+struct image_store;
+struct process;
+struct processes;
+struct table;
+
+enum read_result {
+	READ_DONE,    /* what can be known is known */
+	READ_ROWS,    /* unwind rows are missing: again when they are there */
+	READ_RUNNING, /* it is on a CPU, or wants one: it has to be met there */
+	READ_GONE,    /* there is no such thread any more */
+};
+
+/**
+ * struct reader - what is open while the threads of a process are read
+ * @store: images
+ * @processes: the dump's own, so that their mappings are those of this moment
+ * @what: DUMP_ bits
+ * @table: where stacks go
+ */
+struct reader {
+	struct image_store *store;
+	struct processes *processes;
+	unsigned int what;
+	struct table *table;
+
+	/* private: */
+	pid_t pid;
+	int task;
+	struct process *process;
+	bool compat;
+	bool reloaded;
+	bool no_schedstat;
+	int64_t clock_offset;
+	bool has_clock;
+};
+
+/** reader_init() - nothing open yet; the public fields are set by the caller before */
+void reader_init(struct reader *r);
+
+/** reader_deinit() - close what is open */
+void reader_deinit(struct reader *r);
+
+/** reader_open() - turn to a process; nothing happens if it is open; 0, -ESRCH, -ENOMEM, -errno */
+int reader_open(struct reader *r, pid_t pid);
+
+/** reader_want_rows() - load the unwind rows of all that the open process has mapped */
+void reader_want_rows(struct reader *r);
+
+/**
+ * reader_thread() - read a thread of the open process
+ * @r: reader
+ * @t: pid and tid are set; the rest is filled in
+ *
+ * A few times over when the thread runs meanwhile; one that runs each time is READ_RUNNING, with
+ * its last stack and a note.
+ */
+enum read_result reader_thread(struct reader *r, struct dump_thread *t);
+
+#endif /* KPPROF_THREADS_READER_H */
