@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
@@ -14,13 +12,12 @@
 #include "../base/loop.h"
 #include "../engine/engine.h"
 #include "../engine/find.h"
-#include "../http/params.h"
 #include "../http/server.h"
 #include "../image/store.h"
+#include "answer.h"
 #include "frames.h"
 #include "model.h"
 #include "places.h"
-#include "proto.h"
 #include "resolve.h"
 
 /* A profile larger than this says so, and counts what it left out. */
@@ -31,9 +28,7 @@ enum { MEMORY_WORTH_SAYING = 24 << 10 };
 
 /**
  * struct cpu_request - one request for a CPU profile, from its start to its answer
- * @samples: what was delivered to the capture
- * @ends: stacks by how their walk ended
- * @guessed: stacks with a frame found by search
+ * @tally: what was delivered to the capture
  * @dropped: samples that the profile had no room for
  * @dropped_ns: their CPU time
  * @exited: the target's last process is gone
@@ -47,11 +42,7 @@ struct cpu_request {
 	struct profile profile;
 	struct places places;
 	struct resolve *resolve;
-	uint64_t started;
-	uint64_t samples;
-	uint64_t ns;
-	uint64_t ends[KPPROF_ENDS_N];
-	uint64_t guessed;
+	struct tally tally;
 	uint64_t dropped;
 	uint64_t dropped_ns;
 	uint32_t key_thread;
@@ -102,10 +93,7 @@ static void on_sample(void *ctx, const struct cpu_sample *s)
 						     .str = r->context_names[s->context]};
 	if (s->stack.guesses)
 		labels[n++] = r->label_guessed;
-	r->samples++;
-	r->ns += s->ns;
-	r->ends[s->stack.end]++;
-	r->guessed += s->stack.guesses > 0;
+	tally_add(&r->tally, &s->stack);
 	if (s->stack.process)
 		places_weigh(&r->places, s->stack.process, s->stack.maps, s->ns);
 	if (depth < 0 || profile_add(&r->profile, stack, (unsigned int)depth, labels + first,
@@ -136,7 +124,7 @@ static void add_lost(struct cpu_request *r)
 	uint64_t share = c->lost;
 
 	if (c->target.kind != TARGET_BOX && c->seen)
-		share = (c->lost * r->samples + c->seen / 2) / c->seen;
+		share = (c->lost * r->tally.stacks + c->seen / 2) / c->seen;
 	add_synthetic(r, "[lost samples]", share, share * c->period_ns);
 	profile_comment(&r->profile,
 			"lost samples: %llu of the whole box, %llu of them charged to this profile",
@@ -151,38 +139,17 @@ static void add_lost(struct cpu_request *r)
 				(unsigned long long)c->throttled);
 }
 
-static void add_ends(struct cpu_request *r)
-{
-	uint64_t truncated = 0;
-
-	for (unsigned int i = KPPROF_END_COMPLETE + 1; i < KPPROF_ENDS_N; i++)
-		truncated += r->ends[i];
-	profile_comment(&r->profile, "truncated stacks: %llu of %llu",
-			(unsigned long long)truncated, (unsigned long long)r->samples);
-	for (unsigned int i = KPPROF_END_COMPLETE + 1; i < KPPROF_ENDS_N; i++)
-		if (r->ends[i])
-			profile_comment(&r->profile, "truncated: %s: %llu", frames_end_text(i),
-					(unsigned long long)r->ends[i]);
-	profile_comment(&r->profile, "guessed stacks: %llu", (unsigned long long)r->guessed);
-}
-
 static void add_comments(struct cpu_request *r)
 {
 	const struct cpu_capture *c = &r->capture;
-	struct utsname un = {0};
 	char text[128];
 
-	uname(&un);
-	profile_comment(&r->profile, "kpprofd %s, %s engine, %s %s %s", KPPROF_VERSION,
-			c->engine == KPPROF_ENGINE_MODULE ? "module" : "perf", un.sysname,
-			un.release, un.machine);
-	if (c->engine != KPPROF_ENGINE_MODULE && *engine_why(r->engine))
-		profile_comment(&r->profile, "no module: %s", engine_why(r->engine));
+	comment_engine(&r->profile, r->engine, c->engine);
 	profile_comment(&r->profile, "target: %s; event: %s at %u Hz on each CPU",
 			target_describe(&c->target, text, sizeof(text)), c->event, c->hz);
-	profile_comment(&r->profile, "samples: %llu", (unsigned long long)r->samples);
+	profile_comment(&r->profile, "samples: %llu", (unsigned long long)r->tally.stacks);
 	add_lost(r);
-	add_ends(r);
+	comment_tally(&r->profile, &r->tally);
 	if (r->exited)
 		profile_comment(&r->profile, "the target exited during the capture, after %.1f s",
 				(double)r->profile.duration_ns / NSEC_PER_SEC);
@@ -209,16 +176,10 @@ static void add_memory(struct cpu_request *r)
 static void named(void *ctx)
 {
 	struct cpu_request *r = ctx;
-	_cleanup_buf_ struct buf gz = {0};
-	int err;
 
 	r->resolve = NULL;
 	add_memory(r);
-	err = proto_write(&r->profile, &gz);
-	if (err)
-		http_reply_error(r->req, 500, "failed to write the profile: %s", strerror(-err));
-	else
-		http_reply_profile(r->req, "profile", &gz);
+	answer_profile(r->req, &r->profile, "profile");
 	request_free(r);
 }
 
@@ -253,14 +214,6 @@ static void time_is_up(struct loop_timer *t)
 		(struct cpu_request *)((char *)t - offsetof(struct cpu_request, timer));
 
 	cpu_capture_stop(r->engine, &r->capture);
-}
-
-static int64_t wall_clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * (int64_t)NSEC_PER_SEC + ts.tv_nsec;
 }
 
 /* Adds a string; 0, which no string but "" has, and remembers it when there is no memory. */
@@ -310,71 +263,19 @@ static int profile_prepare(struct cpu_request *r, unsigned int hz)
 	return prepare_labels(r);
 }
 
-/*
- * Go takes anything that is no positive number for its default. Here that holds for what is no
- * number at all; a number that makes no sense is refused, because nobody wants to wait 30 s for a
- * typing error.
- */
-static int parse_seconds(struct http_request *req, int64_t *seconds)
-{
-	int err = param_int(http_param(req, "seconds"), seconds);
-
-	if (err == -EINVAL)
-		*seconds = SECONDS_DEFAULT;
-	else if (err || *seconds <= 0 || *seconds > SECONDS_MAX) {
-		http_reply_error(
-			req, 400,
-			"invalid value for \"seconds\" - must be a positive integer, at most %d",
-			SECONDS_MAX);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int parse_hz(struct http_request *req, int64_t *hz)
-{
-	const char *text = http_param(req, "hz");
-
-	*hz = HZ_DEFAULT;
-	if (text && (param_int(text, hz) || *hz < HZ_MIN || *hz > HZ_MAX)) {
-		http_reply_error(req, 400,
-				 "invalid value for \"hz\" - must be an integer from %d to %d",
-				 HZ_MIN, HZ_MAX);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static void reply_start_error(struct http_request *req, const struct target *target, int err,
-			      const char *why)
-{
-	char text[128];
-
-	target_describe(target, text, sizeof(text));
-	if (err == -ESRCH)
-		http_reply_error(req, 404, "no such target: %s", text);
-	else if (err == -EACCES || err == -EPERM)
-		http_reply_error(
-			req, 500,
-			"Could not enable CPU profiling: the kernel refuses perf events: run "
-			"kpprofd as root or with CAP_PERFMON and CAP_SYS_PTRACE");
-	else if (err == -ENODEV && *why)
-		http_reply_error(req, 500, "Could not enable CPU profiling: %s", why);
-	else
-		http_reply_error(req, 500, "Could not enable CPU profiling: %s", strerror(-err));
-}
+static const char cpu_profiling[] = "CPU profiling";
 
 void cpu_serve(struct engine *engine, struct http_request *req, const struct target *target)
 {
 	struct cpu_request *r;
-	int64_t seconds, hz;
+	int64_t seconds, hz = HZ_DEFAULT;
 	int err;
 
-	if (parse_seconds(req, &seconds) || parse_hz(req, &hz))
+	if (answer_cpu_seconds(req, &seconds) || answer_number(req, "hz", HZ_MIN, HZ_MAX, &hz))
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
-		reply_start_error(req, target, -ENOMEM, "");
+		answer_start_error(req, target, cpu_profiling, -ENOMEM, "");
 		return;
 	}
 	r->engine = engine;
@@ -394,7 +295,7 @@ void cpu_serve(struct engine *engine, struct http_request *req, const struct tar
 		err = cpu_capture_start(engine, &r->capture);
 	}
 	if (err) {
-		reply_start_error(req, target, err, engine_why(engine));
+		answer_start_error(req, target, cpu_profiling, err, engine_why(engine));
 		request_free(r);
 		return;
 	}

@@ -7,9 +7,6 @@ struct engine;
 struct http_request;
 struct target;
 
-/* A capture may last so long, in seconds. */
-enum { SECONDS_MAX = 86400, SECONDS_DEFAULT = 30 };
-
 /**
  * cpu_serve() - sample for ?seconds= at ?hz=, then answer with the profile
  *

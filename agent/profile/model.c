@@ -55,7 +55,7 @@ void profile_deinit(struct profile *p)
 	buf_deinit(&p->mappings);
 	buf_deinit(&p->location_lines);
 	buf_deinit(&p->lines);
-	buf_deinit(&p->comments);
+	intern_deinit(&p->comments);
 	*p = (struct profile){.main_mapping = PROFILE_NO_MAPPING};
 }
 
@@ -74,7 +74,7 @@ size_t profile_bytes(const struct profile *p)
 	n += intern_bytes(&p->strings) + intern_bytes(&p->locations) + intern_bytes(&p->stacks);
 	n += intern_bytes(&p->labels) + intern_bytes(&p->samples);
 	n += p->values.cap + p->mappings.cap + p->location_lines.cap;
-	return n + p->lines.cap + p->comments.cap;
+	return n + p->lines.cap + intern_bytes(&p->comments);
 }
 
 /* What @n more bytes make a buffer grow by: it doubles. */
@@ -267,7 +267,7 @@ static int64_t add_saturated(int64_t a, int64_t b)
 	return sum;
 }
 
-static void add_values(struct profile *p, uint32_t sample, const int64_t *values)
+void profile_count(struct profile *p, uint32_t sample, const int64_t *values)
 {
 	int64_t *to = (int64_t *)(void *)p->values.data + (size_t)sample * p->nvalues;
 
@@ -275,11 +275,11 @@ static void add_values(struct profile *p, uint32_t sample, const int64_t *values
 		to[i] = add_saturated(to[i], values[i]);
 }
 
-int profile_add(struct profile *p, const uint32_t *stack, unsigned int depth,
-		const struct profile_label *labels, unsigned int nlabels, const int64_t *values)
+int64_t profile_sample(struct profile *p, const uint32_t *stack, unsigned int depth,
+		       const struct profile_label *labels, unsigned int nlabels)
 {
 	struct profile_label sorted[PROFILE_LABELS_MAX];
-	int64_t s, l, i;
+	int64_t s, l;
 	int err;
 
 	err = check_sample(p, stack, depth, nlabels);
@@ -291,22 +291,57 @@ int profile_add(struct profile *p, const uint32_t *stack, unsigned int depth,
 		return -EFBIG;
 	s = intern_add(&p->stacks, stack, depth * sizeof(*stack));
 	if (s < 0)
-		return (int)s;
+		return s;
 	l = intern_add(&p->labels, sorted, nlabels * sizeof(*sorted));
 	if (l < 0)
-		return (int)l;
-	i = sample_number(p, &(struct sample_key){.stack = (uint32_t)s, .labels = (uint32_t)l});
+		return l;
+	return sample_number(p, &(struct sample_key){.stack = (uint32_t)s, .labels = (uint32_t)l});
+}
+
+int profile_add(struct profile *p, const uint32_t *stack, unsigned int depth,
+		const struct profile_label *labels, unsigned int nlabels, const int64_t *values)
+{
+	int64_t i = profile_sample(p, stack, depth, labels, nlabels);
+
 	if (i < 0)
 		return (int)i;
-	add_values(p, (uint32_t)i, values);
+	profile_count(p, (uint32_t)i, values);
 	return 0;
+}
+
+static struct sample_key sample_key(const struct profile *p, uint32_t sample)
+{
+	struct sample_key key;
+
+	memcpy(&key, intern_key(&p->samples, sample, NULL), sizeof(key));
+	return key;
+}
+
+const struct profile_label *profile_labels(const struct profile *p, uint32_t sample, size_t *n)
+{
+	const void *labels = intern_key(&p->labels, sample_key(p, sample).labels, n);
+
+	*n /= sizeof(struct profile_label);
+	return labels;
+}
+
+const uint32_t *profile_stack(const struct profile *p, uint32_t sample, size_t *depth)
+{
+	const void *stack = intern_key(&p->stacks, sample_key(p, sample).stack, depth);
+
+	*depth /= sizeof(uint32_t);
+	return stack;
+}
+
+const int64_t *profile_values(const struct profile *p, uint32_t sample)
+{
+	return (const int64_t *)(const void *)p->values.data + (size_t)sample * p->nvalues;
 }
 
 int profile_comment(struct profile *p, const char *fmt, ...)
 {
 	_cleanup_buf_ struct buf text = {0};
-	int64_t s;
-	uint32_t number;
+	int64_t i;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -314,12 +349,8 @@ int profile_comment(struct profile *p, const char *fmt, ...)
 	va_end(ap);
 	if (buf_error(&text))
 		return buf_error(&text);
-	s = intern_add(&p->strings, text.data ? text.data : "", text.len);
-	if (s < 0)
-		return (int)s;
-	number = (uint32_t)s;
-	buf_append(&p->comments, &number, sizeof(number));
-	return take_error(&p->comments);
+	i = intern_add(&p->comments, text.data ? text.data : "", text.len);
+	return i < 0 ? (int)i : 0;
 }
 
 /* The entry of a location in location_lines, which reaches only as far as names were given. */

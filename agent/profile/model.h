@@ -110,7 +110,7 @@ struct profile {
 	struct buf mappings;	   /* struct profile_mapping */
 	struct buf location_lines; /* struct profile_location_lines for each location */
 	struct buf lines;	   /* struct profile_line */
-	struct buf comments;	   /* uint32_t strings */
+	struct intern comments;	   /* texts, each once; not among @strings */
 	uint32_t main_mapping;	   /* index, or PROFILE_NO_MAPPING while none was chosen */
 	size_t max_bytes;
 };
@@ -187,7 +187,29 @@ int64_t profile_synthetic(struct profile *p, const char *name);
 int profile_add(struct profile *p, const uint32_t *stack, unsigned int depth,
 		const struct profile_label *labels, unsigned int nlabels, const int64_t *values);
 
-/** profile_comment() - a line for people, or -ENOMEM */
+/**
+ * profile_sample() - the number of a sample, new or old, as profile_add() finds it
+ *
+ * Numbers run from 0; a new sample has the value 0, and is not written while it has.
+ *
+ * Return: the number, or the errors of profile_add().
+ */
+int64_t profile_sample(struct profile *p, const uint32_t *stack, unsigned int depth,
+		       const struct profile_label *labels, unsigned int nlabels);
+
+/** profile_count() - add @values to sample number @sample, up to the ends of int64_t */
+void profile_count(struct profile *p, uint32_t sample, const int64_t *values);
+
+/** profile_labels() - labels of sample number @sample, sorted by their keys' numbers */
+const struct profile_label *profile_labels(const struct profile *p, uint32_t sample, size_t *n);
+
+/** profile_stack() - locations of sample number @sample, leaf first */
+const uint32_t *profile_stack(const struct profile *p, uint32_t sample, size_t *depth);
+
+/** profile_values() - values of sample number @sample */
+const int64_t *profile_values(const struct profile *p, uint32_t sample);
+
+/** profile_comment() - a line for people, each text once; 0 or -ENOMEM */
 __attribute__((format(printf, 2, 3))) int profile_comment(struct profile *p, const char *fmt, ...);
 
 /**

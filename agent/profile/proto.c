@@ -123,10 +123,9 @@ static uint32_t string_ref(struct writer *w, uint32_t s)
 	return number(&w->strings, s) - 1;
 }
 
-/* The same for a string that may not be in the profile. */
-static uint32_t text_ref(struct writer *w, const char *s)
+/* The same for a text that may not be among the profile's strings. */
+static uint32_t bytes_ref(struct writer *w, const void *s, size_t len)
 {
-	size_t len = s ? strlen(s) : 0;
 	int64_t i = len ? intern_find(&w->p->strings, s, len) : 0;
 
 	if (i >= 0)
@@ -137,6 +136,11 @@ static uint32_t text_ref(struct writer *w, const char *s)
 		return 0;
 	}
 	return string_ref(w, w->p->strings.n + (uint32_t)i);
+}
+
+static uint32_t text_ref(struct writer *w, const char *s)
+{
+	return bytes_ref(w, s, s ? strlen(s) : 0);
 }
 
 /* Comes last: by then all that is referred to has its number. */
@@ -350,7 +354,6 @@ static void put_function(struct writer *w, uint32_t i)
 static void put_header(struct writer *w)
 {
 	const struct profile *p = w->p;
-	const uint32_t *comments = (const void *)p->comments.data;
 
 	for (unsigned int i = 0; i < p->nvalues; i++)
 		put_value_type(w, PROFILE_SAMPLE_TYPE, &p->sample_types[i]);
@@ -359,8 +362,12 @@ static void put_header(struct writer *w)
 	if (p->period_type.type)
 		put_value_type(w, PROFILE_PERIOD_TYPE, &p->period_type);
 	wire_number(&w->wire, PROFILE_PERIOD, (uint64_t)p->period);
-	for (size_t i = 0; i < p->comments.len / sizeof(*comments); i++)
-		wire_number(&w->wire, PROFILE_COMMENT, string_ref(w, comments[i]));
+	for (uint32_t i = 0; i < p->comments.n; i++) {
+		size_t len;
+		const void *text = intern_key(&p->comments, i, &len);
+
+		wire_number(&w->wire, PROFILE_COMMENT, bytes_ref(w, text, len));
+	}
 	wire_number(&w->wire, PROFILE_DEFAULT_SAMPLE_TYPE, text_ref(w, p->default_type));
 }
 
@@ -398,8 +405,9 @@ static void writer_deinit(struct writer **wp)
 
 static int writer_init(struct writer *w, const struct profile *p, struct buf *out)
 {
-	/* Strings of other places: types, units, and file and build ID of each mapping. */
-	size_t extra = 2 * (PROFILE_VALUES_MAX + 1) + 1 + 2 * (size_t)profile_nmappings(p);
+	/* Strings of other places: types, units, comments, file and build ID of each mapping. */
+	size_t extra =
+		2 * (PROFILE_VALUES_MAX + 1) + 1 + p->comments.n + 2 * (size_t)profile_nmappings(p);
 
 	w->p = p;
 	if (numbering_init(&w->strings, p->strings.n + extra) ||

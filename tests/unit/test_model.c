@@ -234,15 +234,39 @@ static void test_too_many_lines(void **state)
 
 static void test_comments(void **state)
 {
-	const uint32_t *c;
+	size_t len;
 
 	(void)state;
 	assert_int_equal(profile_comment(&p, "%d lost", 3), 0);
-	assert_int_equal(profile_comment(&p, "%s", ""), 0);
-	c = (void *)p.comments.data;
-	assert_int_equal(p.comments.len, 2 * sizeof(*c));
-	assert_int_equal(c[0], profile_string(&p, "3 lost"));
-	assert_int_equal(c[1], 0);
+	assert_int_equal(profile_comment(&p, "%d lost", 4), 0);
+	assert_int_equal(profile_comment(&p, "%d lost", 3), 0);
+	assert_int_equal(p.comments.n, 2);
+	assert_memory_equal(intern_key(&p.comments, 1, &len), "4 lost", 6);
+	assert_int_equal(len, 6);
+}
+
+static void test_samples_by_number(void **state)
+{
+	const struct profile_label labels[] = {text_label("b", "x"), text_label("a", "y")};
+	const uint32_t stack[] = {frame(1), frame(2)};
+	const int64_t values[] = {1, 10};
+	int64_t a = profile_sample(&p, stack, 2, labels, 2);
+	size_t n;
+
+	(void)state;
+	assert_int_equal(a, 0);
+	assert_int_equal(profile_sample(&p, stack, 1, labels, 2), 1);
+	assert_int_equal(profile_sample(&p, stack, 2, labels, 2), a);
+	assert_int_equal(profile_values(&p, 0)[1], 0);
+	profile_count(&p, 0, values);
+	profile_count(&p, 0, values);
+	assert_int_equal(profile_values(&p, 0)[0], 2);
+	assert_int_equal(profile_values(&p, 0)[1], 20);
+	assert_int_equal(profile_stack(&p, 1, &n)[0], stack[0]);
+	assert_int_equal(n, 1);
+	assert_int_equal(profile_labels(&p, 0, &n)[0].str, labels[0].str);
+	assert_int_equal(n, 2);
+	assert_int_equal(profile_sample(&p, stack, 0, NULL, 0), -EINVAL);
 }
 
 /* Fills a profile until it refuses; the limit must never be passed, and what is there must still
@@ -349,6 +373,7 @@ int main(void)
 		T(test_names),
 		T(test_too_many_lines),
 		T(test_comments),
+		T(test_samples_by_number),
 		T(test_limit),
 		T(test_limit_sizes),
 		T(test_limit_is_for_all_parts),
