@@ -2,12 +2,15 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/loop.h"
+#include "control/arming.h"
 #include "control/control.h"
 #include "engine/engine.h"
 #include "engine/find.h"
@@ -15,6 +18,7 @@
 #include "http/params.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "profile/armed.h"
 #include "profile/cmdline.h"
 #include "profile/cpu.h"
 #include "profile/goroutine.h"
@@ -25,9 +29,15 @@ struct agent {
 	struct engine *engine;
 	struct http_server *server;
 	struct control *control;
+	struct armed_list armed;
 	struct target target;
 	char *addr; /* what the server listens on */
+	/* PPROF_ARM, while its target is not there yet. */
+	uint32_t arm;
+	struct loop_timer arm_again;
 };
+
+#define ARM_AGAIN_NS (2 * NSEC_PER_SEC)
 
 static void serve_index(struct http_request *req, const struct route *route)
 {
@@ -190,6 +200,28 @@ static int listen_first(struct agent *a, const char *addr)
 	return err;
 }
 
+/* Arms what the agent was started for; a target that is not there yet is looked for again. */
+static void arm_wanted(struct agent *a)
+{
+	const struct armed_spec spec = {.target = a->target, .any_rate = true, .any_kernel = true};
+	char why[256] = "", text[128];
+	int err = arming_kinds(&a->armed, a->arm, &spec, KPPROF_ARMED_BY_ENVIRONMENT,
+			       &(uint32_t){LEASE_NONE}, why, sizeof(why));
+
+	target_describe(&a->target, text, sizeof(text));
+	if (err == -ESRCH)
+		loop_timer_set(a->loop, &a->arm_again, ARM_AGAIN_NS);
+	else if (err)
+		log_error("%s cannot be armed: %s", text, why);
+	else
+		log_info("armed: %s", text);
+}
+
+static void arm_again(struct loop_timer *t)
+{
+	arm_wanted((struct agent *)((char *)t - offsetof(struct agent, arm_again)));
+}
+
 int agent_create(struct loop *loop, const struct agent_config *cfg, struct agent **out)
 {
 	struct agent *a = calloc(1, sizeof(*a));
@@ -201,15 +233,20 @@ int agent_create(struct loop *loop, const struct agent_config *cfg, struct agent
 
 	a->loop = loop;
 	a->target = cfg->target;
+	a->arm = cfg->arm;
+	a->arm_again.cb = arm_again;
 	err = engine_create(loop, &a->engine);
+	a->armed.engine = a->engine;
 	if (!err && cfg->addr)
 		err = listen_first(a, cfg->addr);
 	if (!err)
-		err = control_create(loop, a->engine, &ops, &a->control);
+		err = control_create(loop, &a->armed, &ops, &a->control);
 	if (err) {
 		agent_destroy(a);
 		return err;
 	}
+	if (a->arm)
+		arm_wanted(a);
 	*out = a;
 	return 0;
 }
@@ -221,6 +258,8 @@ void agent_destroy(struct agent *a)
 	/* Requests and what is armed first: they hold captures, and those hold the engine. */
 	close_port(a);
 	control_destroy(a->control);
+	loop_timer_clear(a->loop, &a->arm_again);
+	armed_stop(&a->armed, 0, NULL);
 	engine_destroy(a->engine);
 	free(a);
 }

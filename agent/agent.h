@@ -3,6 +3,8 @@
 #ifndef KPPROF_AGENT_H
 #define KPPROF_AGENT_H
 
+#include <stdint.h>
+
 #include "engine/target.h"
 
 struct agent;
@@ -12,10 +14,13 @@ struct loop;
  * struct agent_config - how the agent runs
  * @addr: where to listen, NULL for nowhere
  * @target: what /debug/pprof/ without a target is about
+ * @arm: kinds of profile (bits 1 << enum kpprof_kind) that are armed for @target from the start,
+ *	without a lease
  */
 struct agent_config {
 	const char *addr;
 	struct target target;
+	uint32_t arm;
 };
 
 /**

@@ -20,6 +20,7 @@
 #include "engine/clock.h"
 #include "http/params.h"
 #include "image/jobs.h"
+#include "profile/armed.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -36,6 +37,9 @@ static const char usage_text[] =
 	"                      (environment PPROF_STACK; default: 65528)\n"
 	"  -e, --engine=NAME   auto: the kernel module if it can be had; perf: never; module:\n"
 	"                      nothing else (environment PPROF_ENGINE; default: auto)\n"
+	"  -A, --arm=KINDS     count from the start, for that target: cpu, block, mutex, "
+	"threadcreate,\n"
+	"                      with commas between (environment PPROF_ARM; default: none)\n"
 	"  -v, --verbose       log more\n"
 	"  -q, --quiet         log errors and warnings only\n"
 	"      --version       print the version and exit\n"
@@ -47,6 +51,11 @@ static const char usage_text[] =
 	"Requests, below /debug/pprof/, /pid/PID/debug/pprof/ or /comm/NAME/debug/pprof/:\n"
 	"  profile             CPU profile; ?seconds= (default 30) and ?hz= (default 99, 1 to "
 	"1000)\n"
+	"  block, mutex, threadcreate\n"
+	"                      counted since they were first asked for, or armed; ?seconds= for "
+	"the\n"
+	"                      difference over so long; ?lease=, ?window=, ?rate=, ?kernel=1, "
+	"?wait=\n"
 	"  cmdline, symbol, and an index page\n";
 
 /* What main() was told, before it is made sense of. */
@@ -55,6 +64,7 @@ struct options {
 	const char *target;
 	const char *stack;
 	const char *engine;
+	const char *arm;
 	enum log_level level;
 };
 
@@ -69,19 +79,15 @@ static const char *from_env(const char *name)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"addr", required_argument, NULL, 'a'},
-		{"target", required_argument, NULL, 't'},
-		{"stack", required_argument, NULL, 's'},
-		{"engine", required_argument, NULL, 'e'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"quiet", no_argument, NULL, 'q'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"addr", required_argument, NULL, 'a'},	 {"target", required_argument, NULL, 't'},
+		{"stack", required_argument, NULL, 's'}, {"engine", required_argument, NULL, 'e'},
+		{"arm", required_argument, NULL, 'A'},	 {"verbose", no_argument, NULL, 'v'},
+		{"quiet", no_argument, NULL, 'q'},	 {"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},	 {0},
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "a:t:s:e:vqh", longs, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "a:t:s:e:A:vqh", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'a':
 			o->addr = optarg;
@@ -94,6 +100,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'e':
 			o->engine = optarg;
+			break;
+		case 'A':
+			o->arm = optarg;
 			break;
 		case 'v':
 			o->level = LOG_LEVEL_DEBUG;
@@ -134,6 +143,11 @@ static bool options_valid(const struct options *o, struct agent_config *cfg)
 	}
 	if (o->engine && module_mode_parse(o->engine, &mode)) {
 		log_error("engine: neither auto, perf nor module: %s", o->engine);
+		return false;
+	}
+	cfg->arm = o->arm ? armed_kinds_parse(o->arm) : 0;
+	if (o->arm && !cfg->arm) {
+		log_error("arm: not a list of profiles that can be armed: %s", o->arm);
 		return false;
 	}
 	module_set_mode(mode);
@@ -209,6 +223,7 @@ int main(int argc, char **argv)
 		.target = from_env("PPROF_TARGET"),
 		.stack = from_env("PPROF_STACK"),
 		.engine = from_env("PPROF_ENGINE"),
+		.arm = from_env("PPROF_ARM"),
 		.level = LOG_LEVEL_INFO,
 	};
 	struct agent_config cfg = {0};

@@ -141,10 +141,35 @@
  *     KPPROF_A_LISTENING      string  address that is listened on; absent when no port is open
  *     KPPROF_A_CAPTURES       u32     captures that run
  *
- * ARM of the agent: KPPROF_A_PID or KPPROF_A_BOX, KPPROF_A_HZ, KPPROF_A_LEASE u32 seconds (absent:
- * 600). It samples, for whoever reads the trace events, without keeping a profile. DISARM:
- * KPPROF_A_PID, KPPROF_A_BOX, or neither for all that was armed so. TARGETS: what captures and arms
- * look at: KPPROF_A_PID or KPPROF_A_BOX or KPPROF_A_COMM; KPPROF_A_HZ; KPPROF_A_LEASE seconds left.
+ * ARM of the agent: what is to be counted for whom, until it is disarmed or its lease ends.
+ *
+ *     KPPROF_A_KINDS          u32     bits 1 << enum kpprof_kind; absent: CPU. All are armed, or none
+ *     KPPROF_A_PID            u32     a process and the children that it makes, or
+ *     KPPROF_A_COMM           string  all processes of that name, or
+ *     KPPROF_A_BOX            flag    all processes
+ *     KPPROF_A_HZ             u32     rate of CPU samples alone
+ *     KPPROF_A_RATE           u64     rate of other kinds, in the kind's unit: nanoseconds of a wait,
+ *                                     bytes of an allocation; absent: the kind's own
+ *     KPPROF_A_KERNEL         flag    kernel halves of stacks
+ *     KPPROF_A_LEASE          u32     seconds, 0 for none; absent: 600 for CPU, none for other kinds
+ *
+ * CPU samples are for whoever reads the trace events: no profile is kept. The other kinds keep one,
+ * which requests are answered with. What is armed already gets the new lease.
+ *
+ * DISARM: KPPROF_A_KINDS, absent for all; KPPROF_A_PID, KPPROF_A_COMM or KPPROF_A_BOX, or none of
+ * them for all targets. When it is acknowledged no hook of these is there.
+ *
+ * TARGETS: one message for each thing that is armed and for each CPU profile that is being taken:
+ * target as in ARM, KPPROF_A_KINDS with one bit, KPPROF_A_HZ or KPPROF_A_RATE, KPPROF_A_KERNEL,
+ * KPPROF_A_ENGINE, and
+ *
+ *     KPPROF_A_BY             u32     enum kpprof_armed_by
+ *     KPPROF_A_LEASE          u32     seconds left; absent: no lease
+ *     KPPROF_A_EVENTS         u64     events that were counted
+ *     KPPROF_A_LOST           u64     records that the kernel had no room for
+ *     KPPROF_A_DROPPED        u64     events that were left out for what they would have cost
+ *     KPPROF_A_BUSY_NS        u64     CPU time, when it is known
+ *     KPPROF_A_EXITED         flag    the process is gone: nothing is hooked, what was counted is kept
  *
  * Unwind rows
  * ===========
@@ -253,6 +278,13 @@ enum kpprof_attr {
 	KPPROF_A_LISTENING,
 	KPPROF_A_CAPTURES,
 	KPPROF_A_LEASE,
+	KPPROF_A_KINDS,
+	KPPROF_A_RATE,
+	KPPROF_A_KERNEL,
+	KPPROF_A_BY,
+	KPPROF_A_EVENTS,
+	KPPROF_A_DROPPED,
+	KPPROF_A_EXITED,
 	__KPPROF_A_MAX
 };
 #define KPPROF_A_MAX (__KPPROF_A_MAX - 1)
@@ -287,6 +319,35 @@ enum kpprof_clock {
 enum kpprof_engine {
 	KPPROF_ENGINE_PERF = 0,
 	KPPROF_ENGINE_MODULE = 1,
+};
+
+/**
+ * enum kpprof_kind - what is counted; KPPROF_A_KINDS has the bits 1 << kind
+ * @KPPROF_KIND_CPU: CPU samples
+ * @KPPROF_KIND_BLOCK: waits
+ * @KPPROF_KIND_MUTEX: waits, by who let the waiter go
+ * @KPPROF_KIND_THREADCREATE: new threads
+ * @KPPROF_KIND_HEAP: allocations
+ */
+enum kpprof_kind {
+	KPPROF_KIND_CPU = 0,
+	KPPROF_KIND_BLOCK = 1,
+	KPPROF_KIND_MUTEX = 2,
+	KPPROF_KIND_THREADCREATE = 3,
+	KPPROF_KIND_HEAP = 4,
+	__KPPROF_KINDS
+};
+
+/**
+ * enum kpprof_armed_by - who armed something
+ * @KPPROF_ARMED_BY_REQUEST: a request for a profile
+ * @KPPROF_ARMED_BY_CONTROL: ARM
+ * @KPPROF_ARMED_BY_ENVIRONMENT: the agent was started so (PPROF_ARM)
+ */
+enum kpprof_armed_by {
+	KPPROF_ARMED_BY_REQUEST = 0,
+	KPPROF_ARMED_BY_CONTROL = 1,
+	KPPROF_ARMED_BY_ENVIRONMENT = 2,
 };
 
 /**

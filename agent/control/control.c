@@ -10,7 +10,8 @@
 
 #include "../base/log.h"
 #include "../engine/engine.h"
-#include "armed.h"
+#include "../profile/armed.h"
+#include "arming.h"
 #include "client.h"
 #include "genl.h"
 #include "module.h"
@@ -22,19 +23,9 @@ struct control {
 	struct control_ops ops;
 	struct usersock *sock;
 	struct watch *watch;
-	struct armed_list armed;
+	struct armed_list *armed;
 	bool starting;
 };
-
-static bool put_str(struct usersock_reply *r, uint16_t type, const char *text)
-{
-	return !text || !*text || mnl_attr_put_strz_check(r->nlh, r->room, type, text);
-}
-
-static bool put_u32(struct usersock_reply *r, uint16_t type, uint32_t value)
-{
-	return mnl_attr_put_u32_check(r->nlh, r->room, type, value);
-}
 
 /* ---- STATUS */
 
@@ -80,11 +71,12 @@ static int do_status(struct control *c, struct usersock_reply *r)
 		genl_close(g);
 	}
 	engine_each_capture(c->engine, count_capture, &captures);
-	if (put_u32(r, KPPROF_A_AGENT_PID, (uint32_t)getpid()) &&
-	    put_str(r, KPPROF_A_AGENT_RELEASE, KPPROF_VERSION) &&
-	    put_u32(r, KPPROF_A_ENGINE, kind) && put_str(r, KPPROF_A_REASON, why) &&
-	    put_str(r, KPPROF_A_LISTENING, c->ops.listening(c->ops.ctx)) &&
-	    put_u32(r, KPPROF_A_CAPTURES, captures))
+	if (usersock_put_u32(r, KPPROF_A_AGENT_PID, (uint32_t)getpid()) &&
+	    usersock_put_str(r, KPPROF_A_AGENT_RELEASE, KPPROF_VERSION) &&
+	    usersock_put_u32(r, KPPROF_A_ENGINE, kind) &&
+	    usersock_put_str(r, KPPROF_A_REASON, why) &&
+	    usersock_put_str(r, KPPROF_A_LISTENING, c->ops.listening(c->ops.ctx)) &&
+	    usersock_put_u32(r, KPPROF_A_CAPTURES, captures))
 		return 0;
 	return -EMSGSIZE;
 }
@@ -115,84 +107,6 @@ static void module_listen(void *ctx, const char *addr)
 		log_error("the module asks to listen on %s: %s", addr ? addr : "nothing", why);
 }
 
-/* ---- ARM, DISARM, TARGETS */
-
-static int target_of(const struct message *m, struct target *t, struct usersock_reply *r)
-{
-	*t = (struct target){.kind = TARGET_BOX};
-	if (m->attr[KPPROF_A_BOX])
-		return 0;
-	t->kind = TARGET_PID;
-	t->pid = (pid_t)message_u32(m, KPPROF_A_PID, 0);
-	if (t->pid > 0 && t->pid <= TARGET_PID_MAX)
-		return 0;
-	snprintf(r->why, sizeof(r->why), "a process or the box must be named");
-	return -EINVAL;
-}
-
-static int do_arm(struct control *c, const struct message *m, struct usersock_reply *r)
-{
-	struct target target;
-	int err = target_of(m, &target, r);
-
-	if (err)
-		return err;
-	return armed_start(&c->armed, &target, message_u32(m, KPPROF_A_HZ, HZ_DEFAULT),
-			   message_u32(m, KPPROF_A_LEASE, LEASE_DEFAULT), r->why, sizeof(r->why));
-}
-
-static int do_disarm(struct control *c, const struct message *m, struct usersock_reply *r)
-{
-	struct target target;
-	int err = 0;
-
-	if (!m->attr[KPPROF_A_PID] && !m->attr[KPPROF_A_BOX])
-		return armed_stop(&c->armed, NULL);
-	err = target_of(m, &target, r);
-	if (!err)
-		err = armed_stop(&c->armed, &target);
-	if (err == -ENOENT)
-		snprintf(r->why, sizeof(r->why), "this is not armed");
-	return err;
-}
-
-struct listing {
-	const struct control *control;
-	struct usersock_reply *reply;
-};
-
-static void put_capture(void *ctx, const struct cpu_capture *capture)
-{
-	const struct listing *l = ctx;
-	struct usersock_reply *r = l->reply;
-	int64_t lease = armed_lease(&l->control->armed, capture);
-
-	switch (capture->target.kind) {
-	case TARGET_BOX:
-		mnl_attr_put_check(r->nlh, r->room, KPPROF_A_BOX, 0, NULL);
-		break;
-	case TARGET_PID:
-		put_u32(r, KPPROF_A_PID, (uint32_t)capture->target.pid);
-		break;
-	case TARGET_COMM:
-		put_str(r, KPPROF_A_COMM, capture->target.comm);
-		break;
-	}
-	put_u32(r, KPPROF_A_HZ, capture->hz);
-	put_u32(r, KPPROF_A_ENGINE, capture->engine);
-	if (lease >= 0)
-		put_u32(r, KPPROF_A_LEASE, (uint32_t)lease);
-	usersock_next(r);
-}
-
-static int do_targets(struct control *c, struct usersock_reply *r)
-{
-	struct listing l = {c, r};
-
-	engine_each_capture(c->engine, put_capture, &l);
-	return 0;
-}
-
 static int handle(void *ctx, unsigned int cmd, const struct message *m, struct usersock_reply *r)
 {
 	struct control *c = ctx;
@@ -203,11 +117,11 @@ static int handle(void *ctx, unsigned int cmd, const struct message *m, struct u
 	case KPPROF_CMD_LISTEN:
 		return do_listen(c, m, r);
 	case KPPROF_CMD_ARM:
-		return do_arm(c, m, r);
+		return arming_arm(c->armed, m, r);
 	case KPPROF_CMD_DISARM:
-		return do_disarm(c, m, r);
+		return arming_disarm(c->armed, m, r);
 	case KPPROF_CMD_TARGETS:
-		return do_targets(c, r);
+		return arming_targets(c->armed, r);
 	default:
 		snprintf(r->why, sizeof(r->why), "the agent does not know this command");
 		return -EOPNOTSUPP;
@@ -228,7 +142,7 @@ static void warn_taken(uint32_t port)
 	client_close(cl);
 }
 
-int control_create(struct loop *loop, struct engine *engine, const struct control_ops *ops,
+int control_create(struct loop *loop, struct armed_list *armed, const struct control_ops *ops,
 		   struct control **out)
 {
 	struct control *c = calloc(1, sizeof(*c));
@@ -237,7 +151,7 @@ int control_create(struct loop *loop, struct engine *engine, const struct contro
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct control){.engine = engine, .ops = *ops, .armed.engine = engine};
+	*c = (struct control){.engine = armed->engine, .ops = *ops, .armed = armed};
 	*out = c;
 	if (port)
 		err = usersock_create(loop, port, handle, c, &c->sock);
@@ -261,6 +175,5 @@ void control_destroy(struct control *c)
 		return;
 	watch_destroy(c->watch);
 	usersock_destroy(c->sock);
-	armed_stop(&c->armed, NULL);
 	free(c);
 }

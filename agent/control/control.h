@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
+struct armed_list;
 struct control;
-struct engine;
 struct loop;
 
 /**
@@ -22,15 +22,16 @@ struct control_ops {
 
 /**
  * control_create() - be told
+ * @armed: what ARM and DISARM change
  *
  * When another agent has the port for that, this one cannot be told anything: a warning says who.
  *
  * Return: 0 or -errno.
  */
-int control_create(struct loop *loop, struct engine *engine, const struct control_ops *ops,
+int control_create(struct loop *loop, struct armed_list *armed, const struct control_ops *ops,
 		   struct control **out);
 
-/** control_destroy() - ends what was armed; before the engine goes. NULL is allowed */
+/** control_destroy() - what is armed stays so; NULL is allowed */
 void control_destroy(struct control *c);
 
 #endif /* KPPROF_CONTROL_H */

@@ -73,6 +73,26 @@ void usersock_next(struct usersock_reply *reply)
 	reply->nlh = begin(reply->sock);
 }
 
+bool usersock_put_str(struct usersock_reply *r, uint16_t type, const char *text)
+{
+	return !text || !*text || mnl_attr_put_strz_check(r->nlh, r->room, type, text);
+}
+
+bool usersock_put_u32(struct usersock_reply *r, uint16_t type, uint32_t value)
+{
+	return mnl_attr_put_u32_check(r->nlh, r->room, type, value);
+}
+
+bool usersock_put_u64(struct usersock_reply *r, uint16_t type, uint64_t value)
+{
+	return mnl_attr_put_u64_check(r->nlh, r->room, type, value);
+}
+
+bool usersock_put_flag(struct usersock_reply *r, uint16_t type, bool set)
+{
+	return !set || mnl_attr_put_check(r->nlh, r->room, type, 0, NULL);
+}
+
 /* As the kernel ends its answers: an error, 0 among them, and a text (NETLINK_EXT_ACK). */
 static void acknowledge(struct usersock *s, const struct nlmsghdr *request, int err,
 			const char *why)

@@ -6,6 +6,7 @@
 #ifndef KPPROF_USERSOCK_H
 #define KPPROF_USERSOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,18 @@ void usersock_destroy(struct usersock *s);
 
 /** usersock_next() - one message of several is complete */
 void usersock_next(struct usersock_reply *reply);
+
+/** usersock_put_str() - an attribute of the reply; "" and NULL are left out. False without room */
+bool usersock_put_str(struct usersock_reply *r, uint16_t type, const char *text);
+
+/** usersock_put_u32() - the same for a number */
+bool usersock_put_u32(struct usersock_reply *r, uint16_t type, uint32_t value);
+
+/** usersock_put_u64() - the same for a number of 64 bits */
+bool usersock_put_u64(struct usersock_reply *r, uint16_t type, uint64_t value);
+
+/** usersock_put_flag() - the same for a flag, which is put when @set */
+bool usersock_put_flag(struct usersock_reply *r, uint16_t type, bool set);
 
 /**
  * usersock_port() - the port that PPROF_CONTROL in the environment says

@@ -61,6 +61,25 @@ bool process_alive(pid_t pid)
 	return (state != 'Z' && state != 'X') || threads > 1;
 }
 
+/* Field 22 of stat, proc(5): the 20th behind the name. */
+unsigned long long process_started(pid_t pid)
+{
+	_cleanup_buf_ struct buf b = {0};
+	unsigned long long ticks = 0;
+	const char *at;
+
+	if (proc_read(pid, "stat", STATUS_MAX, &b))
+		return 0;
+	at = strrchr(b.data, ')');
+	for (int field = 2; at && field < 22; field++) {
+		at = strchr(at, ' ');
+		at += at != NULL;
+	}
+	if (at)
+		ticks = strtoull(at, NULL, 10);
+	return ticks;
+}
+
 static bool is_meant(const struct target *t, pid_t pid)
 {
 	_cleanup_buf_ struct buf b = {0};
@@ -73,9 +92,10 @@ static bool is_meant(const struct target *t, pid_t pid)
 	return target_comm_is(t, b.data);
 }
 
-static int find_all(const struct target *t, struct buf *pids)
+/* Numbers that are names in a directory. */
+static int find_numbers(const char *path, struct buf *out)
 {
-	DIR *dir = opendir("/proc");
+	DIR *dir = opendir(path);
 	const struct dirent *d;
 
 	if (!dir)
@@ -83,13 +103,33 @@ static int find_all(const struct target *t, struct buf *pids)
 	while ((d = readdir(dir))) {
 		char *end;
 		long n = strtol(d->d_name, &end, 10);
-		pid_t pid = (pid_t)n;
+		pid_t id = (pid_t)n;
 
-		if (n > 0 && !*end && is_meant(t, pid))
-			buf_append(pids, &pid, sizeof(pid));
+		if (n > 0 && !*end)
+			buf_append(out, &id, sizeof(id));
 	}
 	closedir(dir);
-	return 0;
+	return buf_error(out);
+}
+
+int find_tasks(pid_t pid, struct buf *tids)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	return find_numbers(path, tids);
+}
+
+static int find_all(const struct target *t, struct buf *pids)
+{
+	_cleanup_buf_ struct buf all = {0};
+	int err = find_numbers("/proc", &all);
+	const pid_t *p = (const void *)all.data;
+
+	for (size_t i = 0; i < all.len / sizeof(*p); i++)
+		if (is_meant(t, p[i]))
+			buf_append(pids, &p[i], sizeof(*p));
+	return err;
 }
 
 int find_processes(const struct target *t, struct buf *pids)

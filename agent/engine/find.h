@@ -23,10 +23,18 @@ int find_processes(const struct target *t, struct buf *pids);
 /** process_alive() - whether a process has a thread that has not ended yet */
 bool process_alive(pid_t pid);
 
+/** process_started() - when a process started, in clock ticks since boot; 0 when it is gone. With
+ * its ID it names the process for ever */
+unsigned long long process_started(pid_t pid);
+
 /**
  * find_threads() - number of threads of the processes that a target means, 0 when there are none
  */
 unsigned int find_threads(const struct target *t);
+
+/** find_tasks() - append the thread IDs (pid_t) of a process, the leader's among them; 0 or -errno
+ */
+int find_tasks(pid_t pid, struct buf *tids);
 
 /** process_status() - a number in /proc/PID/status, such as "VmHWM" in KiB; -1 when it is not there
  */
