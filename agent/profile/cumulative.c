@@ -97,7 +97,10 @@ uint32_t cumulative_synthetic(struct cumulative *c, const char *frame,
 	uint32_t stack = (uint32_t)location;
 
 	sample = location < 0 ? location : profile_sample(&c->profile, &stack, 1, all, n);
-	return sample < 0 ? c->full : (uint32_t)sample;
+	if (sample >= 0)
+		return (uint32_t)sample;
+	c->overflow++;
+	return c->full;
 }
 
 /* The fractions of a sample, or NULL without memory. */
