@@ -129,6 +129,41 @@ fuzzers: $(FUZZERS)
 format: ## clang-format on everything
 	@git ls-files --cached --others --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
+# Where `make install` puts things, under DESTDIR.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+INSTALL ?= install
+
+.PHONY: install install-bin install-conf install-man install-dev install-systemd
+install: install-bin install-conf install-man install-dev install-systemd ## into DESTDIR, under PREFIX (/usr/local)
+install-bin: $B/kpprofd $B/kpprofctl
+	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin
+	$(Q)$(INSTALL) -m 755 $^ $(DESTDIR)$(PREFIX)/sbin
+install-conf:
+	$(Q)$(INSTALL) -D -m 600 tools/packaging/kpprofd.conf $(DESTDIR)$(SYSCONFDIR)/kpprof/kpprofd.conf
+	$(Q)$(INSTALL) -D -m 644 tools/packaging/modprobe.d/kpprof.conf $(DESTDIR)$(SYSCONFDIR)/modprobe.d/kpprof.conf
+install-man:
+	$(Q)for page in docs/man/*.[58]; do \
+		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+	$(Q)$(INSTALL) -D -m 644 tools/completion/kpprofctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kpprofctl
+install-dev:
+	$(Q)$(INSTALL) -D -m 644 uapi/kpprof.h $(DESTDIR)$(PREFIX)/include/kpprof.h
+install-systemd:
+	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(Q)sed 's,/usr/sbin,$(PREFIX)/sbin,; s,/etc/kpprof,$(SYSCONFDIR)/kpprof,' tools/packaging/systemd/kpprofd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/kpprofd.service
+
+.PHONY: deb
+deb: ## Debian packages into build/deb
+	@tools/deps build package
+	@tools/packaging/deb
+
+.PHONY: size
+size: ## what it costs in flash, and in memory at rest
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tools/size
+
 .PHONY: clean
 clean: ## remove build/
 	rm -rf build
