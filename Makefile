@@ -87,7 +87,7 @@ build/vm/tools/kpt: tests/vm/kpt.c uapi/kpprof.h
 
 build/vm/tools/alpha build/vm/tools/beta: tests/vm/prog.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(VM_CFLAGS) -DNAME=$(@F) -DPAD=$(if $(filter beta,$(@F)),4096,16) -pthread -o $@ $<
+	$(Q)$(CC) $(VM_CFLAGS) -DNAME=$(@F) -DPAD=$(if $(filter beta,$(@F)),4096,16) -Wl,-z,now -pthread -o $@ $<
 
 .PHONY: deps
 deps: ## install what building, demo and tests need, by package name
