@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../kmod/addr.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -31,6 +32,7 @@ struct agent {
 	struct control *control;
 	struct armed_list armed;
 	struct target target;
+	struct settings settings;
 	char *addr; /* what the server listens on */
 	/* PPROF_ARM, while its target is not there yet. */
 	uint32_t arm;
@@ -149,24 +151,27 @@ static void close_port(struct agent *a)
 
 static int open_port(struct agent *a, const char *addr, char *why, size_t size)
 {
-	const struct http_config cfg = {.addr = addr};
+	const struct http_config cfg = {.listen = settings_listen(&a->settings, addr)};
+	_cleanup_free_ char *copy = strdup(addr);
 	struct http_server *server;
-	struct sockaddr_storage ss;
-	const char *text = NULL;
-	socklen_t len;
-	int err = http_addr_parse(addr, &ss, &len, &text);
+	char text[256] = "";
+	int err = copy ? 0 : -ENOMEM;
 
 	if (!err)
-		err = http_server_create(a->loop, &cfg, handle, a, &server);
+		err = http_server_create(a->loop, &cfg, handle, a, text, sizeof(text), &server);
 	if (err) {
-		snprintf(why, size, "cannot listen on %s: %s", addr, text ? text : strerror(-err));
+		snprintf(why, size, "cannot listen on %s: %s", addr, *text ? text : strerror(-err));
 		return err;
 	}
 	close_port(a);
 	a->server = server;
-	a->addr = strdup(addr);
+	a->addr = take_ptr(copy);
 	log_info("listening on %s", addr);
-	return a->addr ? 0 : -ENOMEM;
+	if (a->settings.allow & KPPROF_ALLOW_PUBLIC)
+		log_warning("PPROF_ALLOW_PUBLIC is set: whoever reaches %s sees everything on this "
+			    "box",
+			    addr);
+	return 0;
 }
 
 /* The port of before stays open when the new one cannot be had. */
@@ -188,6 +193,14 @@ static const char *listening(void *ctx)
 	const struct agent *a = ctx;
 
 	return a->addr;
+}
+
+static void bound(void *ctx, struct buf *out)
+{
+	const struct agent *a = ctx;
+
+	if (a->server)
+		http_server_describe(a->server, out);
 }
 
 static int listen_first(struct agent *a, const char *addr)
@@ -229,12 +242,19 @@ int agent_create(struct loop *loop, const struct agent_config *cfg, struct agent
 
 	if (!a)
 		return -ENOMEM;
-	const struct control_ops ops = {.listen = listen_on, .listening = listening, .ctx = a};
+	const struct control_ops ops = {
+		.listen = listen_on,
+		.listening = listening,
+		.bound = bound,
+		.lifetime = cfg->settings.lifetime,
+		.ctx = a,
+	};
 
 	a->loop = loop;
 	a->target = cfg->target;
 	a->arm = cfg->arm;
 	a->arm_again.cb = arm_again;
+	a->settings = cfg->settings;
 	err = engine_create(loop, &a->engine);
 	a->armed.engine = a->engine;
 	if (!err && cfg->addr)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "engine/target.h"
+#include "settings.h"
 
 struct agent;
 struct loop;
@@ -16,11 +17,13 @@ struct loop;
  * @target: what /debug/pprof/ without a target is about
  * @arm: kinds of profile (bits 1 << enum kpprof_kind) that are armed for @target from the start,
  *	without a lease
+ * @settings: who may do what, and how much
  */
 struct agent_config {
 	const char *addr;
 	struct target target;
 	uint32_t arm;
+	struct settings settings;
 };
 
 /**

@@ -29,8 +29,9 @@ static const char usage_text[] =
 	"\n"
 	"Serves pprof profiles of any process over HTTP. Without an address it opens no port.\n"
 	"\n"
-	"  -a, --addr=ADDR     listen on ADDR, such as 127.0.0.1:6060 or [::1]:6060; private\n"
-	"                      addresses only (environment PPROF_ADDR; default: none)\n"
+	"  -a, --addr=ADDR     listen on ADDR: 127.0.0.1:6060, [::1]:6060; :6060 for each private\n"
+	"                      address of the box as they come and go, %eth0:6060 for those of an\n"
+	"                      interface; unix:/PATH (environment PPROF_ADDR; default: none)\n"
 	"  -t, --target=WHAT   what /debug/pprof/ is about: a pid, a process name, or \"box\" for\n"
 	"                      every process (environment PPROF_TARGET; default: box)\n"
 	"  -s, --stack=BYTES   how much of the user stack a CPU sample carries, 1024 to 65528\n"
@@ -44,7 +45,7 @@ static const char usage_text[] =
 	"  -q, --quiet         log errors and warnings only\n"
 	"      --version       print the version and exit\n"
 	"  -h, --help          print this and exit\n"
-	"\n"
+	"\n" SETTINGS_HELP "\n"
 	"kpprofctl reaches the agent over netlink; the environment PPROF_CONTROL is another port\n"
 	"for that, or \"off\".\n"
 	"\n"
@@ -151,7 +152,7 @@ static bool options_valid(const struct options *o, struct agent_config *cfg)
 		return false;
 	}
 	module_set_mode(mode);
-	return true;
+	return settings_read(&cfg->settings) == 0;
 }
 
 /* Each image of each process that is looked at is an open file, each CPU two perf events. */

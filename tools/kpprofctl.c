@@ -21,7 +21,9 @@ enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOBODY = 3, EXIT_PERMISSION = 4 };
 static const char usage_text[] =
 	"usage: kpprofctl [-j] COMMAND\n"
 	"\n"
-	"  on ADDR        the agent listens on ADDR, such as 127.0.0.1:6060\n"
+	"  on ADDR        the agent listens on ADDR, such as 127.0.0.1:6060, or :6060 for each\n"
+	"                 private address of the box; public ones are refused\n"
+	"    --for=TIME     and closes the port again after so long: seconds, or 90s, 10m, 2h\n"
 	"  off            it closes its port; captures that were asked for there end\n"
 	"  status         engine, port, and what is hooked in the kernel now\n"
 	"  arm            sample without a profile, for readers of the trace events kpprof:*\n"
@@ -92,9 +94,12 @@ static const struct field {
 	{KPPROF_A_AGENT_PID, KIND_U32, "agent_pid", "agent's process"},
 	{KPPROF_A_AGENT_RELEASE, KIND_STR, "agent_release", "agent's release"},
 	{KPPROF_A_LISTENING, KIND_STR, "listening", "listening on"},
+	{KPPROF_A_BOUND, KIND_STR, "bound", "that is now"},
+	{KPPROF_A_LISTEN_LEFT, KIND_U32, "listening_left", "seconds until the port is closed"},
 	{KPPROF_A_CAPTURES, KIND_U32, "captures", "captures running"},
 	{KPPROF_A_RELEASE, KIND_STR, "module_release", "module's release"},
 	{KPPROF_A_LISTEN, KIND_STR, "wanted_address", "address kept by the module"},
+	{KPPROF_A_LEASE, KIND_U32, "wanted_left", "for seconds"},
 	{KPPROF_A_CLIENT_PID, KIND_U32, "client_pid", "module works for process"},
 	{KPPROF_A_CLIENT_COMM, KIND_STR, "client_comm", "its name"},
 	{KPPROF_A_HOOK_COUNTERS, KIND_U32, "counters", "perf counters in the kernel"},
@@ -364,13 +369,15 @@ static int find_peer(struct peer *p, bool agent_only)
 	return EXIT_NOBODY;
 }
 
-static int do_listen(struct peer *p, const char *addr)
+static int do_listen(struct peer *p, const char *addr, uint32_t lease)
 {
 	struct nlmsghdr *nlh = begin(p, KPPROF_CMD_LISTEN, 0);
 	int status;
 
 	if (addr)
 		mnl_attr_put_strz(nlh, KPPROF_A_LISTEN, addr);
+	if (addr && lease)
+		mnl_attr_put_u32(nlh, KPPROF_A_LEASE, lease);
 	status = send_to(p, NULL, NULL);
 	if (!status && !p->agent)
 		fputs("kpprofctl: no agent is running; the module keeps this for it\n", stderr);
@@ -456,10 +463,15 @@ static uint32_t parse_number(const char *text, bool units)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"json", no_argument, NULL, 'j'},	 {"pid", required_argument, NULL, 'p'},
-		{"box", no_argument, NULL, 'b'},	 {"hz", required_argument, NULL, 'z'},
-		{"lease", required_argument, NULL, 'l'}, {"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},	 {0},
+		{"json", no_argument, NULL, 'j'},
+		{"pid", required_argument, NULL, 'p'},
+		{"box", no_argument, NULL, 'b'},
+		{"hz", required_argument, NULL, 'z'},
+		{"lease", required_argument, NULL, 'l'},
+		{"for", required_argument, NULL, 'l'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int c;
 
@@ -507,9 +519,9 @@ static int run(struct peer *p, const char *command, const char *arg, const struc
 	if (status)
 		return status;
 	if (!strcmp(command, "on"))
-		return do_listen(p, arg);
+		return do_listen(p, arg, o->lease);
 	if (!strcmp(command, "off"))
-		return do_listen(p, NULL);
+		return do_listen(p, NULL, 0);
 	if (!strcmp(command, "status"))
 		return do_status(p, o);
 	if (!strcmp(command, "targets"))

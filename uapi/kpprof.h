@@ -22,6 +22,7 @@
  *     KPPROF_A_ABI            u32     KPPROF_GENL_VERSION of the module
  *     KPPROF_A_RELEASE        string  version of the module
  *     KPPROF_A_LISTEN         string  as LISTEN set it last; absent when nothing is wanted
+ *     KPPROF_A_LEASE          u32     seconds that it is kept for still; absent: for good
  *     KPPROF_A_CLIENT_PID     u32     process of the client's socket; absent without a client
  *     KPPROF_A_CLIENT_COMM    string  its name
  *     KPPROF_A_EVENT_CPU      u32     perf tracepoint id of kpprof:kpprof_cpu
@@ -44,7 +45,10 @@
  * the group KPPROF_GENL_GROUP with a message of the same form.
  *
  *     KPPROF_A_LISTEN         string  address as PPROF_ADDR has it, at most KPPROF_ADDR_MAX bytes;
- *                                     absent: no address, the port is closed
+ *                                     absent: no address, the port is closed. -EINVAL for one that
+ *                                     is malformed or public: kmod/addr.h has the rule
+ *     KPPROF_A_LEASE          u32     seconds after which it is as if no address was set; absent:
+ *                                     for good
  *
  *     Process IDs are those of the initial PID namespace; a sender in another one is refused.
  *
@@ -139,6 +143,8 @@
  *     KPPROF_A_ENGINE         u32     enum kpprof_engine: what a capture that begins now will use
  *     KPPROF_A_REASON         string  why it is not the module
  *     KPPROF_A_LISTENING      string  address that is listened on; absent when no port is open
+ *     KPPROF_A_BOUND          string  what it stands for now: each socket's address
+ *     KPPROF_A_LISTEN_LEFT    u32     seconds until the port is closed; absent: it stays open
  *     KPPROF_A_CAPTURES       u32     captures that run
  *
  * ARM of the agent: what is to be counted for whom, until it is disarmed or its lease ends.
@@ -285,6 +291,8 @@ enum kpprof_attr {
 	KPPROF_A_EVENTS,
 	KPPROF_A_DROPPED,
 	KPPROF_A_EXITED,
+	KPPROF_A_BOUND,
+	KPPROF_A_LISTEN_LEFT,
 	__KPPROF_A_MAX
 };
 #define KPPROF_A_MAX (__KPPROF_A_MAX - 1)

@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include <linux/genetlink.h>
 
+#include "../base/buf.h"
 #include "../base/log.h"
+#include "../base/loop.h"
 #include "../engine/engine.h"
 #include "../profile/armed.h"
 #include "arming.h"
@@ -18,12 +20,19 @@
 #include "usersock.h"
 #include "watch.h"
 
+/*
+ * @closing: when the port is closed by itself
+ * @open_until: the same on loop_now()'s clock, 0 when it stays open
+ */
 struct control {
+	struct loop *loop;
 	struct engine *engine;
 	struct control_ops ops;
 	struct usersock *sock;
 	struct watch *watch;
 	struct armed_list *armed;
+	struct loop_timer closing;
+	uint64_t open_until;
 	bool starting;
 };
 
@@ -57,6 +66,25 @@ static void count_capture(void *ctx, const struct cpu_capture *c)
 	++*(uint32_t *)ctx;
 }
 
+static bool put_port(const struct control *c, struct usersock_reply *r)
+{
+	_cleanup_buf_ struct buf bound = {0};
+	uint64_t now = loop_now();
+
+	if (!c->ops.listening(c->ops.ctx))
+		return true;
+	c->ops.bound(c->ops.ctx, &bound);
+	buf_append(&bound, "", 1);
+	if (buf_error(&bound) ||
+	    !usersock_put_str(r, KPPROF_A_LISTENING, c->ops.listening(c->ops.ctx)) ||
+	    !usersock_put_str(r, KPPROF_A_BOUND, bound.data))
+		return false;
+	return !c->open_until ||
+	       usersock_put_u32(
+		       r, KPPROF_A_LISTEN_LEFT,
+		       c->open_until > now ? (uint32_t)((c->open_until - now) / NSEC_PER_SEC) : 0);
+}
+
 static int do_status(struct control *c, struct usersock_reply *r)
 {
 	enum kpprof_engine kind = KPPROF_ENGINE_PERF;
@@ -74,8 +102,7 @@ static int do_status(struct control *c, struct usersock_reply *r)
 	if (usersock_put_u32(r, KPPROF_A_AGENT_PID, (uint32_t)getpid()) &&
 	    usersock_put_str(r, KPPROF_A_AGENT_RELEASE, KPPROF_VERSION) &&
 	    usersock_put_u32(r, KPPROF_A_ENGINE, kind) &&
-	    usersock_put_str(r, KPPROF_A_REASON, why) &&
-	    usersock_put_str(r, KPPROF_A_LISTENING, c->ops.listening(c->ops.ctx)) &&
+	    usersock_put_str(r, KPPROF_A_REASON, why) && put_port(c, r) &&
 	    usersock_put_u32(r, KPPROF_A_CAPTURES, captures))
 		return 0;
 	return -EMSGSIZE;
@@ -83,19 +110,63 @@ static int do_status(struct control *c, struct usersock_reply *r)
 
 /* ---- LISTEN */
 
+static void tell_module(const char *addr, uint32_t lease)
+{
+	if (module_mode() != ENGINE_PERF)
+		watch_tell(addr, lease);
+}
+
+/* Opens or closes the port. @lease: seconds that it stays open, 0 for the default. */
+static int set_port(struct control *c, const char *addr, uint32_t *lease, char *why, size_t size)
+{
+	int err = c->ops.listen(c->ops.ctx, addr, why, size);
+
+	if (err)
+		return err;
+	if (!*lease)
+		*lease = c->ops.lifetime;
+	loop_timer_clear(c->loop, &c->closing);
+	c->open_until = 0;
+	if (!addr || !*lease)
+		return 0;
+	c->open_until = loop_now() + *lease * NSEC_PER_SEC;
+	loop_timer_set(c->loop, &c->closing, *lease * NSEC_PER_SEC);
+	return 0;
+}
+
+static void lease_over(struct loop_timer *t)
+{
+	struct control *c = (struct control *)((char *)t - offsetof(struct control, closing));
+	uint32_t none = 0;
+	char why[256];
+
+	log_info("the time for which the port was opened is over");
+	set_port(c, NULL, &none, why, sizeof(why));
+	tell_module(NULL, 0);
+}
+
 static int do_listen(struct control *c, const struct message *m, struct usersock_reply *r)
 {
 	const char *addr = message_str(m, KPPROF_A_LISTEN);
-	int err = c->ops.listen(c->ops.ctx, addr && *addr ? addr : NULL, r->why, sizeof(r->why));
+	uint32_t lease = message_u32(m, KPPROF_A_LEASE, 0);
+	int err;
 
+	if (addr && !*addr)
+		addr = NULL;
+	if (lease > LEASE_MAX) {
+		snprintf(r->why, sizeof(r->why), "a port stays open for at most %d s, or for good",
+			 LEASE_MAX);
+		return -EINVAL;
+	}
+	err = set_port(c, addr, &lease, r->why, sizeof(r->why));
 	/* The module keeps it for an agent that is started again. It tells this one, too, which
 	 * then has nothing to do. */
-	if (!err && module_mode() != ENGINE_PERF)
-		watch_tell(addr && *addr ? addr : NULL);
+	if (!err)
+		tell_module(addr, lease);
 	return err;
 }
 
-static void module_listen(void *ctx, const char *addr)
+static void module_listen(void *ctx, const char *addr, uint32_t lease)
 {
 	struct control *c = ctx;
 	char why[256] = "";
@@ -103,7 +174,7 @@ static void module_listen(void *ctx, const char *addr)
 	/* An address that this agent was started with comes before one that was kept. */
 	if (c->starting && c->ops.listening(c->ops.ctx))
 		return;
-	if (c->ops.listen(c->ops.ctx, addr && *addr ? addr : NULL, why, sizeof(why)))
+	if (set_port(c, addr && *addr ? addr : NULL, &lease, why, sizeof(why)))
 		log_error("the module asks to listen on %s: %s", addr ? addr : "nothing", why);
 }
 
@@ -151,7 +222,8 @@ int control_create(struct loop *loop, struct armed_list *armed, const struct con
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct control){.engine = armed->engine, .ops = *ops, .armed = armed};
+	*c = (struct control){.loop = loop, .engine = armed->engine, .ops = *ops, .armed = armed};
+	c->closing.cb = lease_over;
 	*out = c;
 	if (port)
 		err = usersock_create(loop, port, handle, c, &c->sock);
@@ -173,6 +245,7 @@ void control_destroy(struct control *c)
 {
 	if (!c)
 		return;
+	loop_timer_clear(c->loop, &c->closing);
 	watch_destroy(c->watch);
 	usersock_destroy(c->sock);
 	free(c);

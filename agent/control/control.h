@@ -4,8 +4,10 @@
 #define KPPROF_CONTROL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct armed_list;
+struct buf;
 struct control;
 struct loop;
 
@@ -13,10 +15,15 @@ struct loop;
  * struct control_ops - what the agent does
  * @listen: listen on an address, NULL for none; 0, or -errno with a text in @why
  * @listening: the address that is listened on, NULL for none
+ * @bound: append what that stands for now
+ * @lifetime: seconds after which a port that was opened at run time is closed, when whoever asked
+ *	for it did not say; 0 for never
  */
 struct control_ops {
 	int (*listen)(void *ctx, const char *addr, char *why, size_t size);
 	const char *(*listening)(void *ctx);
+	void (*bound)(void *ctx, struct buf *out);
+	uint32_t lifetime;
 	void *ctx;
 };
 

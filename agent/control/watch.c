@@ -21,13 +21,14 @@ struct watch {
 	struct loop_fd fd;
 	struct mnl_socket *sock;
 	uint16_t family;
-	void (*listen)(void *ctx, const char *addr);
+	void (*listen)(void *ctx, const char *addr, uint32_t lease);
 	void *ctx;
 	char in[16 << 10];
 };
 
 struct kept {
 	char addr[KPPROF_ADDR_MAX + 1];
+	uint32_t lease;
 };
 
 static int take_kept(const struct nlmsghdr *nlh, void *ctx)
@@ -35,8 +36,10 @@ static int take_kept(const struct nlmsghdr *nlh, void *ctx)
 	struct kept *kept = ctx;
 	struct message m;
 
-	if (!message_parse(nlh, &m) && m.attr[KPPROF_A_LISTEN])
-		snprintf(kept->addr, sizeof(kept->addr), "%s", message_str(&m, KPPROF_A_LISTEN));
+	if (message_parse(nlh, &m) || !m.attr[KPPROF_A_LISTEN])
+		return 0;
+	snprintf(kept->addr, sizeof(kept->addr), "%s", message_str(&m, KPPROF_A_LISTEN));
+	kept->lease = message_u32(&m, KPPROF_A_LEASE, 0);
 	return 0;
 }
 
@@ -62,7 +65,7 @@ static void attach(struct watch *w)
 		log_warning("the module's events cannot be followed");
 	genl_begin(g, KPPROF_CMD_STATUS, 0);
 	if (!genl_send(g, take_kept, &kept) && *kept.addr)
-		w->listen(w->ctx, kept.addr);
+		w->listen(w->ctx, kept.addr, kept.lease);
 	genl_close(g);
 }
 
@@ -102,7 +105,8 @@ static void heard(struct watch *w, const struct nlmsghdr *nlh)
 		heard_controller(w, nlh);
 	else if (nlh->nlmsg_type == w->family && genl->cmd == KPPROF_CMD_LISTEN &&
 		 !message_parse(nlh, &m))
-		w->listen(w->ctx, message_str(&m, KPPROF_A_LISTEN));
+		w->listen(w->ctx, message_str(&m, KPPROF_A_LISTEN),
+			  message_u32(&m, KPPROF_A_LEASE, 0));
 }
 
 static void receive(struct loop_fd *fd, uint32_t events)
@@ -129,8 +133,8 @@ static int join_controller(struct watch *w)
 	return err;
 }
 
-int watch_create(struct loop *loop, void (*listen)(void *ctx, const char *addr), void *ctx,
-		 struct watch **out)
+int watch_create(struct loop *loop, void (*listen)(void *ctx, const char *addr, uint32_t lease),
+		 void *ctx, struct watch **out)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 	int err;
@@ -164,7 +168,7 @@ void watch_destroy(struct watch *w)
 	free(w);
 }
 
-void watch_tell(const char *addr)
+void watch_tell(const char *addr, uint32_t lease)
 {
 	struct nlmsghdr *nlh;
 	struct genl *g;
@@ -174,6 +178,8 @@ void watch_tell(const char *addr)
 	nlh = genl_begin(g, KPPROF_CMD_LISTEN, 0);
 	if (addr)
 		mnl_attr_put_strz(nlh, KPPROF_A_LISTEN, addr);
+	if (addr && lease)
+		mnl_attr_put_u32(nlh, KPPROF_A_LEASE, lease);
 	if (genl_send(g, NULL, NULL))
 		log_warning("the module does not keep the address: %s", genl_error(g));
 	genl_close(g);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text from the outside: query strings, numbers, addresses, names. */
+/* Text from the outside: query strings, numbers, names. */
 #ifndef KPPROF_PARAMS_H
 #define KPPROF_PARAMS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 struct buf;
 
@@ -36,20 +35,5 @@ void percent_encode(struct buf *out, const char *s);
  * memory
  */
 char *html_escape(const char *s);
-
-/**
- * http_addr_parse() - an address as Go writes it
- * @s: "127.0.0.1:6060", "[::1]:6060", "[fe80::1%eth0]:6060"
- * @ss: out
- * @len: out
- * @why: out on error: one sentence for the user, static; may be NULL
- *
- * Only loopback and private addresses are taken (RFC 1918, link-local, ULA); a public one, a
- * wildcard and a name are refused. An IPv4 address in the form of IPv6 (::ffff:127.0.0.1) is that
- * IPv4 address.
- *
- * Return: 0 or -EINVAL.
- */
-int http_addr_parse(const char *s, struct sockaddr_storage *ss, socklen_t *len, const char **why);
 
 #endif /* KPPROF_PARAMS_H */

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "request.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "params.h"
+#include "unixsock.h"
 
 enum state { NEW, BODY, IN_HANDLER, KEPT, ANSWERED, GONE };
 
@@ -34,7 +33,7 @@ struct http_request {
 	struct loop_fd watch;
 	enum http_method method;
 	char method_name[16];
-	char remote[INET6_ADDRSTRLEN + sizeof("[]:65535")];
+	char remote[LISTEN_ADDR_TEXT];
 	char *path;
 	const char *query;
 	struct buf params;
@@ -82,21 +81,13 @@ static void describe_remote(struct http_request *req)
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const struct sockaddr *sa = info ? info->client_addr : NULL;
-	char host[INET6_ADDRSTRLEN];
 
-	if (sa && sa->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)sa;
-
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(req->remote, sizeof(req->remote), "%s:%u", host, ntohs(in->sin_port));
-	} else if (sa && sa->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)sa;
-
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(req->remote, sizeof(req->remote), "[%s]:%u", host, ntohs(in6->sin6_port));
-	} else {
-		snprintf(req->remote, sizeof(req->remote), "local");
+	if (sa && (sa->sa_family == AF_INET || sa->sa_family == AF_INET6)) {
+		listen_addr_text((const void *)sa, req->remote, sizeof(req->remote));
+		return;
 	}
+	info = MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	unixsock_peer(info->connect_fd, req->remote, sizeof(req->remote));
 }
 
 /* A proxy's client sends a whole URL; only what is behind the host matters. */

@@ -15,20 +15,20 @@
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
-#include "params.h"
+#include "listen.h"
 #include "request.h"
 
 enum {
 	CONNECTIONS_DEFAULT = 128,
-	/* Connections over the limit that are open at the same time, to be told so. */
-	CONNECTIONS_REFUSED = 16,
+	/* Connections over the limit that are open at the same time: to be told so, or on their way
+	 * out. */
+	CONNECTIONS_OVER = 32,
 	REFUSED_SECONDS = 2,
 	ENDED_SECONDS = 1,
 	IDLE_SECONDS_DEFAULT = 30,
 	BODY_DEFAULT = 1 << 20,
 	/* Per connection: request line, headers and libmicrohttpd's own tables must fit. */
 	MEMORY = 32 << 10,
-	BACKLOG = 128,
 	/* A client that vanished without a word is found out after idle + count * interval seconds.
 	 */
 	KEEPALIVE_IDLE = 30,
@@ -38,15 +38,18 @@ enum {
 
 /*
  * @again: libmicrohttpd has to be run though nothing happens on its sockets: a connection was
- *resumed, or one was closed while so many were open that it had stopped to accept
+ *	resumed or is new
+ * @first, @last: connections, those that have waited longest for a request first
  */
 struct http_server {
 	struct request_env requests;
 	struct loop *loop;
+	struct listener *listener;
 	struct MHD_Daemon *daemon;
 	struct loop_fd watch;
 	struct loop_timer timer;
-	unsigned int port;
+	struct connection *first;
+	struct connection *last;
 	unsigned int max_connections;
 	unsigned int idle_seconds;
 	unsigned int nconnections;
@@ -55,13 +58,49 @@ struct http_server {
 	bool closing;
 };
 
-/* A connection; what libmicrohttpd's own timeout does not see is a client that dribbles. */
+/*
+ * A connection; what libmicrohttpd's own timeout does not see is a client that dribbles.
+ *
+ * @busy: a whole request is there and not answered
+ * @evicted: it was closed for another's sake, and libmicrohttpd has not seen that yet
+ */
 struct connection {
+	struct connection *prev;
+	struct connection *next;
 	struct http_server *server;
 	int fd;
 	bool admitted;
+	bool busy;
+	bool evicted;
 	struct loop_timer deadline;
 };
+
+static void list_add(struct connection *c)
+{
+	struct http_server *s = c->server;
+
+	c->next = NULL;
+	c->prev = s->last;
+	if (s->last)
+		s->last->next = c;
+	else
+		s->first = c;
+	s->last = c;
+}
+
+static void list_del(struct connection *c)
+{
+	struct http_server *s = c->server;
+
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		s->first = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	else
+		s->last = c->prev;
+}
 
 static void on_deadline(struct loop_timer *t)
 {
@@ -99,7 +138,7 @@ static void set_keepalive(int fd)
 
 static void admit(struct connection *c)
 {
-	if (c->admitted || c->server->nadmitted >= c->server->max_connections)
+	if (c->admitted || c->evicted || c->server->nadmitted >= c->server->max_connections)
 		return;
 	c->admitted = true;
 	c->server->nadmitted++;
@@ -115,6 +154,7 @@ static void connection_opened(struct http_server *s, struct MHD_Connection *conn
 		return; /* on_request_line() closes it */
 	c->server = s;
 	c->fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	list_add(c);
 	admit(c);
 	c->deadline.cb = on_deadline;
 	set_keepalive(c->fd);
@@ -126,11 +166,11 @@ static void connection_closed(struct http_server *s, void **ctx)
 {
 	struct connection *c = *ctx;
 
-	if (s->nconnections-- >= s->max_connections + CONNECTIONS_REFUSED)
-		s->again = true;
+	s->nconnections--;
 	*ctx = NULL;
 	if (!c)
 		return;
+	list_del(c);
 	s->nadmitted -= c->admitted;
 	loop_timer_clear(s->loop, &c->deadline);
 	free(c);
@@ -170,8 +210,10 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *conn, const c
 	if (!*ctx || s->closing)
 		return MHD_NO;
 	result = request_access(*ctx, method, data, size);
-	if (request_is_complete(*ctx))
+	if (request_is_complete(*ctx)) {
+		c->busy = true;
 		loop_timer_clear(s->loop, &c->deadline);
+	}
 	return result;
 }
 
@@ -197,8 +239,12 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
 	 * The end may have come together with the request, in one event of which libmicrohttpd took
 	 * the data only. It still gets to requests that it has already read.
 	 */
-	if (c)
-		set_deadline(c, at_end(c) ? ENDED_SECONDS : 2 * s->idle_seconds);
+	if (!c)
+		return;
+	set_deadline(c, at_end(c) ? ENDED_SECONDS : 2 * s->idle_seconds);
+	c->busy = false;
+	list_del(c);
+	list_add(c);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *fmt, va_list ap)
@@ -249,80 +295,90 @@ static void on_timer(struct loop_timer *t)
 	run_daemon((struct http_server *)((char *)t - offsetof(struct http_server, timer)));
 }
 
-static int bind_to(int fd, const struct sockaddr_storage *ss, socklen_t len)
+/*
+ * Those who have not sent a whole request make room for somebody who may: a thousand clients that
+ * say one byte a second keep nobody out. The one that has had most time goes.
+ */
+static void make_room(struct http_server *s)
 {
-	static const int on = 1;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
-		return -errno;
-	if (ss->ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)))
-		return -errno;
-	if (bind(fd, (const struct sockaddr *)ss, len) || listen(fd, BACKLOG))
-		return -errno;
-	return 0;
+	for (struct connection *c = s->first; c; c = c->next) {
+		if (c->busy || !c->admitted)
+			continue;
+		log_debug("too many connections: closing one that asks nothing");
+		c->evicted = true;
+		c->admitted = false;
+		s->nadmitted--;
+		shutdown(c->fd, SHUT_RDWR);
+		return;
+	}
 }
 
-/* A listening socket, or -errno. */
-static int listen_on(const char *addr, unsigned int *port)
+/* What did not even get a connection of libmicrohttpd's. */
+static void turn_away(int fd)
 {
-	_cleanup_close_ int fd = -1;
-	struct sockaddr_storage ss;
-	socklen_t len;
-	int err;
+	static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
+				   "Connection: close\r\nContent-Length: 0\r\n\r\n";
 
-	err = http_addr_parse(addr, &ss, &len, NULL);
-	if (err)
-		return err;
-	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	err = bind_to(fd, &ss, len);
-	if (err)
-		return err;
-	if (getsockname(fd, (struct sockaddr *)&ss, &len))
-		return -errno;
-	*port = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
-					       : ((struct sockaddr_in *)&ss)->sin_port);
-	return take_fd(fd);
+	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
 }
 
-static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
+static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer, socklen_t len)
+{
+	struct http_server *s = ctx;
+
+	if (s->nadmitted >= s->max_connections)
+		make_room(s);
+	if (s->nconnections >= s->max_connections + CONNECTIONS_OVER)
+		run_daemon(s); /* it has yet to see who was closed */
+	if (s->nconnections >= s->max_connections + CONNECTIONS_OVER) {
+		turn_away(fd);
+		return;
+	}
+	/* Closes the descriptor when it fails. */
+	if (MHD_add_connection(s->daemon, fd, (const struct sockaddr *)peer, len) != MHD_YES)
+		log_debug("a connection could not be taken: %s", strerror(errno));
+	s->again = true;
+	set_timer(s);
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
 	return MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-		on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-		fd, MHD_OPTION_CONNECTION_LIMIT, s->max_connections + CONNECTIONS_REFUSED,
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+			MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, s->max_connections + CONNECTIONS_OVER,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
 		s->idle_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
 		MHD_OPTION_URI_LOG_CALLBACK, on_request_line, s, MHD_OPTION_END);
 }
 
-static int start(struct http_server *s, const char *addr)
+static int start(struct http_server *s, const struct http_config *cfg, char *why, size_t size)
 {
-	int err, fd = listen_on(addr, &s->port);
+	int err;
 
-	if (fd < 0)
-		return fd;
-	s->daemon = start_daemon(s, fd);
+	s->daemon = start_daemon(s);
 	if (!s->daemon) {
-		err = -errno;
-		close(fd);
-		return err ? err : -ENOMEM;
+		err = errno ? -errno : -ENOMEM;
+		snprintf(why, size, "%s", strerror(-err));
+		return err;
 	}
 	err = loop_add(s->loop, &s->watch,
 		       MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, EPOLLIN);
-	if (!err)
-		set_timer(s);
-	return err;
+	if (err)
+		return err;
+	return listen_create(s->loop, &cfg->listen, on_accepted, s, why, size, &s->listener);
 }
 
 int http_server_create(struct loop *loop, const struct http_config *cfg, http_handler handler,
-		       void *ctx, struct http_server **out)
+		       void *ctx, char *why, size_t size, struct http_server **out)
 {
 	struct http_server *s = calloc(1, sizeof(*s));
 	int err;
 
+	*why = '\0';
 	if (!s)
 		return -ENOMEM;
 	s->loop = loop;
@@ -339,7 +395,7 @@ int http_server_create(struct loop *loop, const struct http_config *cfg, http_ha
 		.server = s,
 		.max_body = cfg->max_body ? cfg->max_body : BODY_DEFAULT,
 	};
-	err = start(s, cfg->addr);
+	err = start(s, cfg, why, size);
 	if (err) {
 		http_server_destroy(s);
 		return err;
@@ -348,18 +404,13 @@ int http_server_create(struct loop *loop, const struct http_config *cfg, http_ha
 	return 0;
 }
 
-/* libmicrohttpd must not be stopped while it has a suspended connection, nor close the port twice.
- */
+/* libmicrohttpd must not be stopped while it has a suspended connection. */
 static void stop(struct http_server *s)
 {
-	int fd = MHD_quiesce_daemon(s->daemon);
-
 	requests_abandon(&s->requests);
 	loop_timer_clear(s->loop, &s->timer);
 	MHD_run(s->daemon);
 	MHD_stop_daemon(s->daemon);
-	if (fd >= 0)
-		close(fd);
 }
 
 void http_server_destroy(struct http_server *s)
@@ -367,6 +418,7 @@ void http_server_destroy(struct http_server *s)
 	if (!s)
 		return;
 	s->closing = true;
+	listen_destroy(s->listener);
 	loop_del(s->loop, &s->watch);
 	if (s->daemon)
 		stop(s);
@@ -376,5 +428,10 @@ void http_server_destroy(struct http_server *s)
 
 unsigned int http_server_port(const struct http_server *s)
 {
-	return s->port;
+	return listen_port(s->listener);
+}
+
+void http_server_describe(const struct http_server *s, struct buf *out)
+{
+	listen_describe(s->listener, out);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "../base/buf.h"
+#include "listen.h"
 
 struct loop;
 struct http_server;
@@ -18,14 +19,15 @@ struct http_request;
 
 /**
  * struct http_config - limits, zero for the default
- * @addr: numeric address and port to listen on, as parsed by http_addr_parse()
- * @max_connections: more clients get 503; 128
+ * @listen: where
+ * @max_connections: 128. A client more takes the place of the one that has waited longest without a
+ *	whole request; when all are being worked on it gets 503.
  * @idle_seconds: a client that sends or takes nothing for so long, or that needs longer for a
  *	request, is dropped; 30. A request that is being worked on may take as long as it likes.
  * @max_body: bytes of a POST body, more are 413; 1 MiB
  */
 struct http_config {
-	const char *addr;
+	struct listen_config listen;
 	unsigned int max_connections;
 	unsigned int idle_seconds;
 	size_t max_body;
@@ -43,17 +45,21 @@ typedef void (*http_handler)(struct http_request *req, void *ctx);
 
 /**
  * http_server_create() - listen and serve on the loop
+ * @why: out: on error one sentence for the user
  *
- * Return: 0; -EINVAL for an address that does not parse; -errno of socket, bind, listen.
+ * Return: 0 or an error of listen_create().
  */
 int http_server_create(struct loop *loop, const struct http_config *cfg, http_handler handler,
-		       void *ctx, struct http_server **out);
+		       void *ctx, char *why, size_t size, struct http_server **out);
 
 /** http_server_destroy() - close all connections (open requests are "gone"), then free */
 void http_server_destroy(struct http_server *s);
 
 /** http_server_port() - the port that is really listened on (the address may have said 0) */
 unsigned int http_server_port(const struct http_server *s);
+
+/** http_server_describe() - append the addresses that are bound now, see listen_describe() */
+void http_server_describe(const struct http_server *s, struct buf *out);
 
 enum http_method { HTTP_NONE, HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
 

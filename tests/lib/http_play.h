@@ -189,10 +189,12 @@ static inline void handle(struct http_request *req, void *ctx)
 static inline void start(const struct http_config *limits)
 {
 	struct http_config cfg = *limits;
+	char why[128];
 
-	cfg.addr = cfg.addr ? cfg.addr : "127.0.0.1:0";
+	cfg.listen.addr = "127.0.0.1:0";
 	assert_int_equal(loop_create(&loop), 0);
-	assert_int_equal(http_server_create(loop, &cfg, handle, &loop, &server), 0);
+	assert_int_equal(http_server_create(loop, &cfg, handle, &loop, why, sizeof(why), &server),
+			 0);
 	port = http_server_port(server);
 	assert_in_range(port, 1, 65535);
 	memset(shared, 0, sizeof(*shared));

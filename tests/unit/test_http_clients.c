@@ -214,27 +214,43 @@ static void expect_admitted(void)
 	check(status == 200, "status %d with a connection free", status);
 }
 
-static void client_crowd(void)
+/* Those whose requests are being worked on stay, and one more is told so. */
+static void client_busy(void)
 {
-	int fds[40];
+	int fds[3];
 
 	for (int i = 0; i < 3; i++) {
 		fds[i] = dial();
-		request(fds[i], "GET /x");
-		if (i < 2)
-			expect(fds[i], 200, "GET /x||a=(null)|b c=(null)|0|");
-		else
-			expect(fds[i], 503, "too many connections\n");
+		request(fds[i], i < 2 ? "GET /later?ms=700" : "GET /x");
 	}
-	close(fds[0]);
-	close(fds[2]);
-	expect_admitted();
-	for (int i = 2; i < 40; i++)
-		fds[i] = dial(); /* some of them are not even accepted */
-	usleep(100000);
-	for (int i = 1; i < 40; i++)
+	expect(fds[2], 503, "too many connections\n");
+	expect(fds[0], 200, "later\n");
+	expect(fds[1], 200, "later\n");
+	for (int i = 0; i < 3; i++)
 		close(fds[i]);
 	expect_admitted();
+}
+
+/* Those that ask nothing make room. */
+static void client_crowd(void)
+{
+	int fds[200];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = dial();
+		say(fds[i], "GET /x HTTP/1.1\r\nHo");
+	}
+	check(status_of("/x") == 200, "kept out by those that ask nothing");
+	expect_end(fds[0], 1000);
+	for (size_t i = 1; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	expect_admitted();
+}
+
+static void test_busy(void **state)
+{
+	(void)state;
+	serve_with(&(struct http_config){.max_connections = 2}, client_busy);
 }
 
 static void test_crowd(void **state)
@@ -351,7 +367,7 @@ int main(void)
 		cmocka_unit_test(test_slow),	     cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_crowd),	     cmocka_unit_test(test_destroy),
 		cmocka_unit_test(test_destroy_open), cmocka_unit_test(test_orphan),
-		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_idle),	     cmocka_unit_test(test_busy),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

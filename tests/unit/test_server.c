@@ -289,24 +289,31 @@ static void test_lengths(void **state)
 	serve_with(&(struct http_config){0}, client_lengths);
 }
 
+static void expect_bind(const char *addr, int err, const char *reason)
+{
+	struct http_server *other;
+	char why[128];
+
+	assert_int_equal(http_server_create(loop, &(struct http_config){.listen.addr = addr},
+					    handle, NULL, why, sizeof(why), &other),
+			 err);
+	if (!strstr(why, reason))
+		fail_msg("%s is refused because \"%s\"", addr, why);
+}
+
 static void test_bind_errors(void **state)
 {
 	unsigned int before = count_fds();
-	struct http_server *other;
 	char addr[32];
 
 	(void)state;
 	start(&(struct http_config){0});
 	snprintf(addr, sizeof(addr), "127.0.0.1:%u", port);
-	assert_int_equal(
-		http_server_create(loop, &(struct http_config){.addr = addr}, handle, NULL, &other),
-		-EADDRINUSE);
-	assert_int_equal(http_server_create(loop, &(struct http_config){.addr = "10.255.255.254:0"},
-					    handle, NULL, &other),
-			 -EADDRNOTAVAIL);
-	assert_int_equal(http_server_create(loop, &(struct http_config){.addr = "8.8.8.8:80"},
-					    handle, NULL, &other),
-			 -EINVAL);
+	expect_bind(addr, -EADDRINUSE, "in use");
+	expect_bind("10.255.255.254:0", -EADDRNOTAVAIL, "assign");
+	expect_bind("8.8.8.8:80", -EINVAL, "public");
+	expect_bind("[fe80::1%nosuchif]:80", -EINVAL, "no such interface");
+	expect_bind("unix:/nosuchdir/socket", -ENOENT, "No such file");
 	stop();
 	assert_int_equal(count_fds(), before);
 }

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../kmod/addr.h"
+#include "base/log.h"
+
+static const char *from_env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+uint32_t duration_parse(const char *text)
+{
+	unsigned long n, unit = 1;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return 0;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (*end) {
+		unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : 0;
+		end++;
+	}
+	if (errno || *end || !unit || n > UINT32_MAX / unit)
+		return 0;
+	return (uint32_t)(n * unit);
+}
+
+static int wrong(const char *name, const char *value, const char *expected)
+{
+	log_error("%s: %s is expected, not \"%s\"", name, expected, value);
+	return -EINVAL;
+}
+
+/* Nobody opens a port to the world by a value that could mean something else. */
+static int read_flag(const char *name, unsigned int bit, unsigned int *flags)
+{
+	const char *value = from_env(name);
+
+	if (!value || strcmp(value, "0") == 0)
+		return 0;
+	if (strcmp(value, "1") != 0)
+		return wrong(name, value, "1 or 0");
+	*flags |= bit;
+	return 0;
+}
+
+static int read_duration(const char *name, uint32_t *seconds)
+{
+	const char *value = from_env(name);
+
+	if (!value || strcmp(value, "0") == 0)
+		return 0;
+	*seconds = duration_parse(value);
+	return *seconds ? 0 : wrong(name, value, "a time such as 90s, 10m or 2h");
+}
+
+static int read_mode(mode_t *mode)
+{
+	const char *value = from_env("PPROF_UNIX_MODE");
+	char *end = NULL;
+	unsigned long n = value ? strtoul(value, &end, 8) : 0;
+
+	if (!value)
+		return 0;
+	if (*end || !n || n > 0777 || !isdigit((unsigned char)*value))
+		return wrong("PPROF_UNIX_MODE", value, "an octal mode such as 0660");
+	*mode = (mode_t)n;
+	return 0;
+}
+
+static int read_group(gid_t *group)
+{
+	const char *value = from_env("PPROF_UNIX_GROUP");
+	const struct group *g = value ? getgrnam(value) : NULL;
+	char *end = NULL;
+	unsigned long n;
+
+	if (!value)
+		return 0;
+	n = g ? g->gr_gid : strtoul(value, &end, 10);
+	if ((end && (*end || !isdigit((unsigned char)*value))) || n >= (gid_t)-1)
+		return wrong("PPROF_UNIX_GROUP", value, "a group's name or number");
+	*group = (gid_t)n;
+	return 0;
+}
+
+int settings_read(struct settings *s)
+{
+	int err = read_flag("PPROF_ALLOW_PUBLIC", KPPROF_ALLOW_PUBLIC, &s->allow);
+
+	if (!err)
+		err = read_flag("PPROF_ALLOW_CGNAT", KPPROF_ALLOW_CGNAT, &s->allow);
+	if (!err)
+		err = read_duration("PPROF_LIFETIME", &s->lifetime);
+	if (!err)
+		err = read_mode(&s->unix_mode);
+	if (!err)
+		err = read_group(&s->unix_group);
+	return err;
+}
+
+struct listen_config settings_listen(const struct settings *s, const char *addr)
+{
+	return (struct listen_config){
+		.addr = addr,
+		.allow = s->allow,
+		.unix_mode = s->unix_mode,
+		.unix_group = s->unix_group,
+	};
+}

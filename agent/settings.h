@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the environment says of who may do what, and how much of it. Read once, at the start. */
+#ifndef KPPROF_SETTINGS_H
+#define KPPROF_SETTINGS_H
+
+#include <stdint.h>
+
+#include "http/listen.h"
+
+/**
+ * struct settings - all zero but for @unix_group is the default
+ * @allow: KPPROF_ALLOW_*
+ * @unix_mode: permissions of a Unix socket, 0 for the default
+ * @unix_group: its group, 0 for that of the process
+ * @lifetime: seconds that a port stays open when kpprofctl does not say, 0 for good
+ */
+struct settings {
+	unsigned int allow;
+	mode_t unix_mode;
+	gid_t unix_group;
+	uint32_t lifetime;
+};
+
+/* For --help. */
+#define SETTINGS_HELP                                                                              \
+	"Environment:\n"                                                                           \
+	"  PPROF_ALLOW_PUBLIC=1  public addresses may be named, too; warns at every start\n"       \
+	"  PPROF_ALLOW_CGNAT=1   100.64.0.0/10 counts as private\n"                                \
+	"  PPROF_LIFETIME=TIME   kpprofctl on without --for: the port closes after 90s, 10m, 2h\n" \
+	"  PPROF_UNIX_MODE=MODE  permissions of a Unix socket (0600; 0660 with a group)\n"         \
+	"  PPROF_UNIX_GROUP=NAME its group, by name or number\n"
+
+/** settings_read() - from the environment; 0, or -EINVAL after a line in the log that says why */
+int settings_read(struct settings *s);
+
+/** settings_listen() - how to listen on an address */
+struct listen_config settings_listen(const struct settings *s, const char *addr);
+
+/** duration_parse() - "90", "90s", "10m", "2h" in seconds; 0 when it is none of these */
+uint32_t duration_parse(const char *text);
+
+#endif /* KPPROF_SETTINGS_H */
