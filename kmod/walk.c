@@ -18,8 +18,10 @@
 #define TAIL_CALL_BYTES 256
 /* Rows in which the beginning of a function is looked for, backwards. */
 #define ENTRY_ROWS_MAX 128
-/* Registers that a function saves behind its frame pointer: rbx, r12 to r15. */
-#define PUSHES_MAX 5
+/* Instructions of a prologue that are looked at. */
+#define PROLOGUE_MAX 24
+/* How far into a function it is checked that its frame keeps its size, in bytes. */
+#define FIXED_BYTES 2048
 /* A frame pointer further from the stack pointer than this is some other value. */
 #define FRAME_MAX (1u << 20)
 
@@ -135,27 +137,33 @@ static int code_byte(__u64 word, unsigned int i)
 }
 
 /*
- * The length of an indirect near call (ff /2) that starts at byte @i of the 8 bytes in @code, by
- * its ModRM and SIB bytes: Intel SDM volume 2, tables 2-2 and 2-3.
+ * Bytes of the ModRM byte at byte @i of the 8 bytes in @code, with its SIB byte and displacement:
+ * Intel SDM volume 2, tables 2-2 and 2-3.
  */
-static unsigned int indirect_call_length(__u64 code, unsigned int i)
+static unsigned int modrm_length(__u64 code, unsigned int i)
 {
-	int modrm = code_byte(code, i + 1);
+	int modrm = code_byte(code, i);
 	int mod = modrm >> 6, rm = modrm & 7;
-	unsigned int n = 2;
+	unsigned int n = 1;
 
-	if (code_byte(code, i) != 0xff || ((modrm >> 3) & 7) != 2)
-		return 0;
 	if (mod == 3)
 		return n;
 	if (rm == 4) {
 		n++;
-		if (mod == 0 && i + 2 < 8 && (code_byte(code, i + 2) & 7) == 5)
+		if (mod == 0 && i + 1 < 8 && (code_byte(code, i + 1) & 7) == 5)
 			n += 4;
 	} else if (mod == 0 && rm == 5) {
 		n += 4;
 	}
 	return n + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
+}
+
+/* The length of an indirect near call (ff /2) that starts at byte @i, 0 for anything else. */
+static unsigned int indirect_call_length(__u64 code, unsigned int i)
+{
+	if (code_byte(code, i) != 0xff || ((code_byte(code, i + 1) >> 3) & 7) != 2)
+		return 0;
+	return 1 + modrm_length(code, i + 1);
 }
 
 enum call_kind { CALL_NONE, CALL_DIRECT, CALL_INDIRECT };
@@ -452,25 +460,50 @@ static bool cfa_is(const struct kpprof_rows *rows, __u32 i, __u8 reg, __s32 off)
 	return r && r->kind == KPPROF_RULE_CFA && r->reg == reg && r->off == off;
 }
 
-/*
- * The rows of `push %rbp; mov %rsp,%rbp` are those of no other code: the CFA at sp+8, at sp+16 for
- * three bytes, at fp+16. Finds the last ones before @addr; @body is what follows the mov.
+/**
+ * struct prologue - how a function that keeps a frame pointer begins
+ * @first: address before which it does not begin
+ * @push: of `push %rbp`
+ * @body: behind `mov %rsp,%rbp`
+ * @size: bytes of its frame below the frame pointer
+ * @fixed: they never change
  */
-static bool find_prologue(struct kpprof_walk *w, const struct kpprof_map *map, __u64 addr,
-			  __u64 *function, __u64 *body)
+struct prologue {
+	__u64 first;
+	__u64 push;
+	__u64 body;
+	__u64 size;
+	bool fixed;
+};
+
+/* The last row at or before an address, plus 1; 0 when there is none. */
+static __u32 row_after(const struct kpprof_map *map, __u64 addr)
 {
 	const struct kpprof_rows *rows = map->rows;
-	__u64 start, code;
-	__u32 i = 0, hi, n;
+	__u32 lo = 0, hi = rows->nrows;
 
-	for (hi = rows->nrows; i < hi;) {
-		__u32 mid = i + (hi - i) / 2;
+	while (lo < hi) {
+		__u32 mid = lo + (hi - lo) / 2;
 
 		if (rows->pcs[mid] <= addr - map->start + map->offset)
-			i = mid + 1;
+			lo = mid + 1;
 		else
 			hi = mid;
 	}
+	return lo;
+}
+
+/*
+ * The rows of `push %rbp` and `mov %rsp,%rbp` are those of no other code: the CFA at sp+8, at sp+16
+ * and at fp+16. Finds the last ones before @addr in the same function.
+ */
+static bool find_prologue(struct kpprof_walk *w, const struct kpprof_map *map, __u64 addr,
+			  struct prologue *p)
+{
+	const struct kpprof_rows *rows = map->rows;
+	__u32 i = row_after(map, addr), n;
+	__u64 code;
+
 	for (n = 0; n < ENTRY_ROWS_MAX && i-- > 2; n++) {
 		const struct kpprof_rule *r = rule_at(rows, i);
 
@@ -482,102 +515,168 @@ static bool find_prologue(struct kpprof_walk *w, const struct kpprof_map *map, _
 			return false;
 		if (!cfa_is(rows, i, KPPROF_REG_FP, 16) ||
 		    !cfa_is(rows, i - 1, KPPROF_REG_SP, 16) ||
-		    !cfa_is(rows, i - 2, KPPROF_REG_SP, 8) ||
-		    rows->pcs[i] - rows->pcs[i - 1] != 3 || rows->pcs[i - 1] < map->offset + 5)
+		    !cfa_is(rows, i - 2, KPPROF_REG_SP, 8) || rows->pcs[i - 2] < map->offset)
 			continue;
-		start = map->start + (rows->pcs[i - 1] - map->offset);
-		if (!peek(w, start - 5, &code) || code_byte(code, 4) != 0x55)
-			return false;
-		*function = (__u32)code == 0xfa1e0ff3 ? start - 5 : start - 1;
-		*body = start + 3;
-		return true;
+		p->first = map->start + (rows->pcs[i - 2] - map->offset);
+		p->push = map->start + (rows->pcs[i - 1] - map->offset) - 1;
+		p->body = map->start + (rows->pcs[i] - map->offset);
+		return peek(w, p->body - 3, &code) &&
+		       ((code & 0xffffff) == 0xe58948 || (code & 0xffffff) == 0xec8b48);
 	}
 	return false;
 }
 
 /*
- * Bytes of the frame below the frame pointer, from what stands at @body: pushes of other registers,
- * and then `sub $size,%rsp` in one of its two forms.
+ * The length of an instruction that leaves the stack alone, of those that compilers mix into a
+ * prologue: moves, lea, and arithmetic between registers. 0 for all others.
  */
-static bool frame_size(struct kpprof_walk *w, __u64 body, __u64 *size)
+static unsigned int plain_length(__u64 code)
+{
+	unsigned int i = (code_byte(code, 0) & 0xf0) == 0x40 ? 1 : 0;
+	int op = code_byte(code, i), modrm = code_byte(code, i + 1);
+
+	if (op >= 0xb8 && op <= 0xbf)
+		return i + 5;
+	switch (op) {
+	case 0x01:
+	case 0x03:
+	case 0x09:
+	case 0x0b:
+	case 0x21:
+	case 0x23:
+	case 0x29:
+	case 0x2b:
+	case 0x31:
+	case 0x33:
+	case 0x39:
+	case 0x3b:
+	case 0x63:
+	case 0x84:
+	case 0x85:
+	case 0x88:
+	case 0x89:
+	case 0x8a:
+	case 0x8b:
+	case 0x8d:
+		/* Those that write the stack pointer: its number is 4, and 12 with a prefix. */
+		if ((op == 0x8b || op == 0x8d || op == 0x03 || op == 0x2b || op == 0x23) &&
+		    ((modrm >> 3) & 7) == 4 && !(i && code_byte(code, 0) & 4))
+			return 0;
+		if ((op == 0x89 || op == 0x01 || op == 0x29 || op == 0x21) &&
+		    (modrm & 0xc7) == 0xc4 && !(i && code_byte(code, 0) & 1))
+			return 0;
+		return i + 1 + modrm_length(code, i + 1);
+	case 0xc7:
+		return i + 1 + modrm_length(code, i + 1) + 4;
+	case 0x0f:
+		if (modrm == 0xb6 || modrm == 0xb7 || modrm == 0xbe || modrm == 0xbf ||
+		    modrm == 0x10 || modrm == 0x11 || modrm == 0x28 || modrm == 0x29)
+			return i + 2 + modrm_length(code, i + 2);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* The frame's size: what is pushed, and then `sub $size,%rsp` in one of its two forms. */
+static void read_size(struct kpprof_walk *w, struct prologue *p)
+{
+	__u64 at = p->body, code;
+	unsigned int i, n;
+
+	p->size = 0;
+	for (i = 0; i < PROLOGUE_MAX && peek(w, at, &code); i++, at += n) {
+		if ((code & 0xffffff) == 0xec8348) {
+			p->size += (__u64)(__s64)(signed char)code_byte(code, 3);
+			return;
+		}
+		if ((code & 0xffffff) == 0xec8148) {
+			p->size += (__u64)(__s64)(__s32)(code >> 24);
+			return;
+		}
+		n = code_byte(code, 0) == 0x53			 ? 1
+		    : (code & 0xfcff) == 0x5441 /* r12 to r15 */ ? 2
+								 : 0;
+		p->size += n ? 8 : 0;
+		if (!n)
+			n = plain_length(code);
+		if (!n)
+			return;
+	}
+}
+
+/* Whether the stack pointer stays where the prologue has put it until @pc: no `sub %reg,%rsp` and
+ * no `and $mask,%rsp` as far as is looked. By bytes: what looks like one is taken for one. */
+static bool stays_fixed(struct kpprof_walk *w, __u64 body, __u64 pc)
 {
 	unsigned int i;
 	__u64 code;
 
-	*size = 0;
-	for (i = 0; i <= PUSHES_MAX; i++) {
+	if (pc - body > FIXED_BYTES)
+		return false;
+	for (; body < pc; body += 4) {
 		if (!peek(w, body, &code))
 			return false;
-		if ((code & 0xffffff) == 0xec8348) {
-			*size += (__u64)(__s64)(signed char)code_byte(code, 3);
-			return true;
+		for (i = 0; i < 4; i++) {
+			int op = code_byte(code, i + 1), modrm = code_byte(code, i + 2);
+
+			if ((code_byte(code, i) & 0xf8) == 0x48 &&
+			    ((op == 0x29 && (modrm & 0xc7) == 0xc4) ||
+			     ((op == 0x83 || op == 0x81) && modrm == 0xe4)))
+				return false;
 		}
-		if ((code & 0xffffff) == 0xec8148) {
-			*size += (__u64)(__s64)(__s32)(code >> 24);
-			return true;
-		}
-		if (code_byte(code, 0) == 0x53)
-			body += 1;
-		else if (code_byte(code, 0) == 0x41 && code_byte(code, 1) >= 0x54 &&
-			 code_byte(code, 1) <= 0x57)
-			body += 2;
-		else
-			return true;
-		*size += 8;
 	}
 	return true;
 }
 
-/* Whether a frame of @function may end at @fp: a call of it, as far as can be seen, came from
- * there. */
-static bool is_frame(struct kpprof_walk *w, const struct frame *f, __u64 function, __u64 fp)
+/* Whether a call ends at @ra that leads into the function; what for certain, and what maybe. */
+static enum evidence calls_into(struct kpprof_walk *w, __u64 ra, const struct prologue *p)
 {
-	__u64 ra, to;
+	__u64 to;
 
-	if (fp < f->sp || fp - f->sp > FRAME_MAX || (fp & 7) || !peek(w, fp + 8, &ra))
-		return false;
-	switch (call_before(w, ra, &to)) {
-	case CALL_DIRECT:
-		return to == function || tail_call(w, to, function) != TAIL_NONE;
-	case CALL_INDIRECT:
-		return true;
-	case CALL_NONE:
-		break;
-	}
-	return false;
+	if (call_before(w, ra, &to) == CALL_DIRECT && to >= p->first && to <= p->push)
+		return EVIDENCE_STRONG;
+	return weigh(w, ra, p->push);
 }
 
 /*
- * The frame pointer of a frame that needs it, when it was not handed down to it. A function that
- * keeps one says in its prologue how far below it its stack pointer is, unless it moves that later
- * (alloca, arguments on the stack): then the call that led into it is looked for.
+ * The frame pointer of a frame that needs it, when it was not handed down to it. The prologue says
+ * how far below it the stack pointer is, unless that moves later (alloca, arguments on the stack):
+ * then the call that led into the function is looked for, which is a guess.
  */
 static bool recover_fp(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
 		       __u64 addr, const struct kpprof_rule *rule)
 {
-	__u64 function, body, size, slot, ra;
+	enum evidence evidence;
+	struct prologue p;
 	unsigned int i;
+	__u64 slot, ra;
 
-	if (rule->kind != KPPROF_RULE_CFA || rule->off != 16 ||
-	    !find_prologue(w, map, addr, &function, &body))
+	if (rule->kind != KPPROF_RULE_CFA || rule->off != 16 || !map->rows ||
+	    !find_prologue(w, map, addr, &p))
 		return false;
-	if (frame_size(w, body, &size) && is_frame(w, f, function, f->sp + size)) {
-		f->fp = f->sp + size;
-		f->fp_unsure = false;
-		return true;
+	read_size(w, &p);
+	p.fixed = stays_fixed(w, p.body, addr);
+	slot = f->sp + p.size + 8;
+	if (p.size <= FRAME_MAX && !(slot & 7) && peek(w, slot, &ra)) {
+		evidence = calls_into(w, ra, &p);
+		if (evidence == EVIDENCE_STRONG || (evidence == EVIDENCE_WEAK && p.fixed))
+			goto found;
 	}
 	for (i = 1; i < KPPROF_GUESS_WORDS && w->guesses < GUESSES_MAX; i++) {
 		slot = f->sp + 8ull * i;
 		if (slot < f->sp || !peek(w, slot, &ra))
-			break;
-		if (weigh(w, ra, function) != EVIDENCE_STRONG)
+			return false;
+		if (calls_into(w, ra, &p) != EVIDENCE_STRONG)
 			continue;
-		f->fp = slot - 8;
-		f->fp_unsure = false;
 		w->guesses++;
-		return true;
+		goto found;
 	}
 	return false;
+found:
+	f->fp = slot - 8;
+	f->fp_unsure = false;
+	return true;
 }
 
 static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
