@@ -17,7 +17,7 @@ enum { NROWS = 24, NRULES = 8, CODE_BYTES = 256, FRAMES = 40 };
 
 struct input {
 	uint64_t ip, sp, fp;
-	uint8_t nmaps, with_rows, flags, pad[5];
+	uint8_t nmaps, with_rows, flags, only_sp, pad[4];
 	uint16_t pc_steps[NROWS];
 	uint8_t index[NROWS];
 	struct kpprof_rule rules[NRULES];
@@ -87,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		w.regs[i] = in.sp ^ i;
 	w.regs[KPPROF_REG_SP] = STACK + in.sp % 4096;
 	w.regs[KPPROF_REG_FP] = in.fp & 1 ? in.fp : STACK + in.fp % 4096;
+	w.only_sp = in.only_sp & 1;
 	kpprof_rows_check(&rows);
 	n = kpprof_walk(&w, frames, FRAMES);
 	/* Each frame costs a bounded number of reads, and guessing has a budget of its own. */

@@ -382,6 +382,115 @@ static void test_guess_is_bounded(void **state)
 	assert_int_equal(w.end, KPPROF_END_NO_ROWS);
 }
 
+/* Rows and code of a function at CODE + 0x400 that keeps a frame pointer; an instruction stands
+ * between its two first ones. */
+static void fp_function(struct space *s)
+{
+	static const unsigned char prologue[] = {
+		0x55,				    /* push %rbp */
+		0xba, 0x01, 0x00, 0x00, 0x00,	    /* mov $1,%edx */
+		0x48, 0x89, 0xe5,		    /* mov %rsp,%rbp */
+		0x41, 0x54,			    /* push %r12 */
+		0x48, 0x8d, 0x05, 0x10, 0,    0, 0, /* lea 16(%rip),%rax */
+		0x53,				    /* push %rbx */
+		0x48, 0x83, 0xec, 0x20,		    /* sub $32,%rsp */
+		0x48, 0x8b, 0x44, 0x24, 0x08,	    /* mov 8(%rsp),%rax */
+		0x48, 0x81, 0xec, 0x00, 0x10, 0, 0, /* not looked at any more */
+	};
+	struct kpprof_rule entered = cfa(KPPROF_REG_SP, 16), body = cfa(KPPROF_REG_FP, 16);
+
+	memcpy(&s->code[0x400], prologue, sizeof(prologue));
+	entered.fp = body.fp = KPPROF_FP_CFA;
+	entered.fp_off = body.fp_off = -16;
+	row(s, CODE + 0x300, cfa(KPPROF_REG_SP, 8)); /* a leaf: a system call */
+	row(s, CODE + 0x400, cfa(KPPROF_REG_SP, 8));
+	row(s, CODE + 0x401, entered);
+	row(s, CODE + 0x409, body);
+	row(s, CODE + 0x4f0, cfa(KPPROF_REG_SP, 8)); /* ret in the middle */
+	row(s, CODE + 0x4f1, body);
+	row(s, CODE + 0x500, stop);
+	s->stack[0] = CODE + 0x4f8; /* the leaf's caller: size 16 + 32 */
+	s->stack[1 + 6] = 0x1234;   /* its caller keeps none */
+	s->stack[1 + 7] = CODE + 0x510;
+}
+
+static struct kpprof_walk sleeps_at(struct space *s, uint64_t ip, uint64_t sp)
+{
+	struct kpprof_walk w = walk_from(s, ip, sp, 0xdead);
+
+	w.only_sp = 1;
+	return w;
+}
+
+static void test_frame_pointer_from_prologue(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	fp_function(&s);
+	call_rax(&s, CODE + 0x510);
+	w = sleeps_at(&s, CODE + 0x310, STACK);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 3);
+	assert_int_equal(pcs[1], CODE + 0x4f7);
+	assert_int_equal(pcs[2], CODE + 0x50f);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+	assert_int_equal(w.guesses, 0);
+}
+
+/* The stack pointer has moved since: only a call of this very function will do, and it is a guess.
+ */
+static void test_frame_pointer_is_searched(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	fp_function(&s);
+	memcpy(&s.code[0x440], "\x48\x29\xc4", 3); /* sub %rax,%rsp */
+	call_rax(&s, CODE + 0x510);
+	call_direct(&s, CODE + 0x520, CODE + 0x400);
+	call_direct(&s, CODE + 0x530, CODE + 0x300);
+	s.stack[20] = CODE + 0x530; /* left over */
+	s.stack[30] = CODE + 0x520;
+	w = sleeps_at(&s, CODE + 0x310, STACK);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 3);
+	assert_int_equal(pcs[2], CODE + 0x51f);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+	assert_int_equal(w.guesses, 1);
+}
+
+static void test_frame_pointer_stays_unknown(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	fp_function(&s);
+	w = sleeps_at(&s, CODE + 0x310, STACK);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.end, KPPROF_END_NO_FP);
+	/* Part of a function that stands elsewhere has no prologue; what is before it is another's.
+	 */
+	space_init(&s);
+	fp_function(&s);
+	call_rax(&s, CODE + 0x510);
+	s.rows.nrows--;
+	row(&s, CODE + 0x500, none);
+	row(&s, CODE + 0x600, cfa(KPPROF_REG_FP, 16));
+	s.stack[0] = CODE + 0x610;
+	s.stack[8] = 0;
+	w = sleeps_at(&s, CODE + 0x310, STACK);
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.end, KPPROF_END_NO_FP);
+}
+
 static void test_rows_check(void **state)
 {
 	static struct space s;
@@ -420,6 +529,9 @@ int main(void)
 		cmocka_unit_test(test_guess_skips_leftovers),
 		cmocka_unit_test(test_guess_through_tail_call),
 		cmocka_unit_test(test_guess_is_bounded),
+		cmocka_unit_test(test_frame_pointer_from_prologue),
+		cmocka_unit_test(test_frame_pointer_is_searched),
+		cmocka_unit_test(test_frame_pointer_stays_unknown),
 		cmocka_unit_test(test_rows_check),
 	};
 
