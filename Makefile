@@ -173,7 +173,7 @@ $B/kpprofd: $B/agent/main.o $B/libkpprof.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # The control tool shares the library, of which it takes little.
-$B/kpprofctl: $B/tools/kpprofctl.o $B/libkpprof.a
+$B/kpprofctl: $B/tools/kpprofctl.o $B/tools/ctl_print.o $B/libkpprof.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

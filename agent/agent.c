@@ -20,10 +20,13 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "profile/armed.h"
+#include "profile/block.h"
 #include "profile/cmdline.h"
 #include "profile/cpu.h"
 #include "profile/goroutine.h"
+#include "profile/mutex.h"
 #include "profile/symbol.h"
+#include "profile/threadcreate.h"
 
 struct agent {
 	struct loop *loop;
@@ -59,7 +62,7 @@ static void serve_not_here(struct http_request *req, const struct route *route)
 {
 	http_reply_error(req, 501,
 			 "%s is not served by kpprofd %s; this version has profile, goroutine, "
-			 "cmdline and symbol",
+			 "block, mutex, threadcreate, cmdline and symbol",
 			 endpoint_name(route->endpoint), KPPROF_VERSION);
 }
 
@@ -81,6 +84,24 @@ static bool check_target(struct http_request *req, const struct target *target)
 	return !err;
 }
 
+/* Profiles that count on: they may be about a process that has exited since it was armed. */
+static bool serve_armed(struct agent *a, struct http_request *req, const struct route *route)
+{
+	switch (route->endpoint) {
+	case ENDPOINT_BLOCK:
+		block_serve(&a->armed, req, &route->target);
+		return true;
+	case ENDPOINT_MUTEX:
+		mutex_serve(&a->armed, req, &route->target);
+		return true;
+	case ENDPOINT_THREADCREATE:
+		threadcreate_serve(&a->armed, req, &route->target);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void serve(struct agent *a, struct http_request *req, const struct route *route)
 {
 	/* pprof gives up on a symbol request that fails, so that one has no target that is not
@@ -89,7 +110,7 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		symbol_serve(a->engine, req, &route->target);
 		return;
 	}
-	if (!check_target(req, &route->target))
+	if (serve_armed(a, req, route) || !check_target(req, &route->target))
 		return;
 	switch (route->endpoint) {
 	case ENDPOINT_INDEX:

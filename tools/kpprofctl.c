@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,7 @@
 #include "../agent/control/genl.h"
 #include "../agent/control/message.h"
 #include "../agent/control/usersock.h"
-#include "../kmod/walk.h"
+#include "ctl_print.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOBODY = 3, EXIT_PERMISSION = 4 };
 
@@ -26,13 +25,21 @@ static const char usage_text[] =
 	"    --for=TIME     and closes the port again after so long: seconds, or 90s, 10m, 2h\n"
 	"  off            it closes its port; captures that were asked for there end\n"
 	"  status         engine, port, and what is hooked in the kernel now\n"
-	"  arm            sample without a profile, for readers of the trace events kpprof:*\n"
-	"    --pid=N        a process and its children, or\n"
+	"  arm [KINDS]    count for a target from now on, whether somebody asks or not: block, "
+	"mutex,\n"
+	"                 threadcreate, with commas between; cpu (the default) samples without a\n"
+	"                 profile, for readers of the trace events kpprof:*\n"
+	"    --pid=N        a process and the children that it makes, or\n"
+	"    --comm=NAME    all processes of that name, or\n"
 	"    --box          all processes\n"
-	"    --hz=N         samples per second and CPU, 1 to 1000 (default 99)\n"
-	"    --lease=TIME   for so long: seconds, or 90s, 10m, 1h (default 10m)\n"
-	"  disarm         end that, for --pid=N or --box, or for all\n"
-	"  targets        what is sampled now\n"
+	"    --hz=N         cpu: samples per second and CPU, 1 to 1000 (default 99)\n"
+	"    --rate=N       block, mutex: waits shorter than N ns are kept with probability\n"
+	"                   duration/N (default 1000000)\n"
+	"    --kernel       kernel halves of stacks, too\n"
+	"    --lease=TIME   for so long: seconds, or 90s, 10m, 1h (default: cpu 10m, others for "
+	"ever)\n"
+	"  disarm [KINDS] end that, for --pid=N, --comm=NAME or --box, or for all\n"
+	"  targets        what is armed and sampled now: by whom, until when, at what cost\n"
 	"\n"
 	"  -j, --json     print JSON\n"
 	"      --version  print the version and exit\n"
@@ -48,9 +55,13 @@ static const char usage_text[] =
 struct options {
 	bool json;
 	bool box;
+	bool kernel;
 	uint32_t pid;
 	uint32_t hz;
+	uint32_t rate;
 	uint32_t lease;
+	uint32_t kinds;
+	const char *comm;
 };
 
 /* One of the two is there. */
@@ -58,249 +69,6 @@ struct peer {
 	struct client *agent;
 	struct genl *module;
 };
-
-/* ---- what is printed */
-
-/* Names come from processes: whatever would steer a terminal is shown as '?'. */
-static void print_text(const char *s)
-{
-	for (; *s; s++)
-		putchar(isprint((unsigned char)*s) ? *s : '?');
-}
-
-static void print_json_string(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			printf("\\%c", *s);
-		else if (isprint((unsigned char)*s))
-			putchar(*s);
-		else
-			printf("\\u%04x", (unsigned char)*s);
-	}
-	putchar('"');
-}
-
-enum kind { KIND_U32, KIND_U64, KIND_STR };
-
-/* STATUS in the order in which it is printed. */
-static const struct field {
-	unsigned int type;
-	enum kind kind;
-	const char *key;
-	const char *label;
-} fields[] = {
-	{KPPROF_A_AGENT_PID, KIND_U32, "agent_pid", "agent's process"},
-	{KPPROF_A_AGENT_RELEASE, KIND_STR, "agent_release", "agent's release"},
-	{KPPROF_A_LISTENING, KIND_STR, "listening", "listening on"},
-	{KPPROF_A_BOUND, KIND_STR, "bound", "that is now"},
-	{KPPROF_A_LISTEN_LEFT, KIND_U32, "listening_left", "seconds until the port is closed"},
-	{KPPROF_A_CAPTURES, KIND_U32, "captures", "captures running"},
-	{KPPROF_A_RELEASE, KIND_STR, "module_release", "module's release"},
-	{KPPROF_A_LISTEN, KIND_STR, "wanted_address", "address kept by the module"},
-	{KPPROF_A_LEASE, KIND_U32, "wanted_left", "for seconds"},
-	{KPPROF_A_CLIENT_PID, KIND_U32, "client_pid", "module works for process"},
-	{KPPROF_A_CLIENT_COMM, KIND_STR, "client_comm", "its name"},
-	{KPPROF_A_HOOK_COUNTERS, KIND_U32, "counters", "perf counters in the kernel"},
-	{KPPROF_A_HOOK_PROBES, KIND_U32, "probes", "tracepoint probes"},
-	{KPPROF_A_NARMS, KIND_U32, "arms", "arms"},
-	{KPPROF_A_NTARGETS, KIND_U32, "targets", "processes followed"},
-	{KPPROF_A_NIMAGES, KIND_U32, "images", "images"},
-	{KPPROF_A_IMAGE_BYTES, KIND_U64, "image_bytes", "memory for rows and mappings"},
-	{KPPROF_A_IMAGE_MAX, KIND_U64, "image_bytes_max", "its cap"},
-	{KPPROF_A_SAMPLES, KIND_U64, "samples", "samples since the module was loaded"},
-	{KPPROF_A_LOST, KIND_U64, "lost", "samples lost"},
-	{KPPROF_A_UNTRACKED, KIND_U64, "untracked", "children not followed"},
-	{KPPROF_A_BUSY_NS, KIND_U64, "busy_ns", "ns spent sampling"},
-};
-
-static const char *const end_text[] = {
-#define KPPROF_END(name, text) [KPPROF_END_##name] = text,
-	KPPROF_ENDS(KPPROF_END)
-#undef KPPROF_END
-};
-
-static uint64_t number(const struct message *m, const struct field *f)
-{
-	return f->kind == KIND_U32 ? message_u32(m, f->type, 0) : message_u64(m, f->type);
-}
-
-static int take_end(const struct nlattr *a, void *data)
-{
-	uint64_t *ends = data;
-	unsigned int type = mnl_attr_get_type(a);
-
-	if (type >= 1 && type <= KPPROF_ENDS_N && mnl_attr_validate(a, MNL_TYPE_U64) >= 0)
-		ends[type - 1] = mnl_attr_get_u64(a);
-	return MNL_CB_OK;
-}
-
-static void read_ends(const struct message *m, uint64_t *ends)
-{
-	memset(ends, 0, KPPROF_ENDS_N * sizeof(*ends));
-	if (m->attr[KPPROF_A_ENDS])
-		mnl_attr_parse_nested(m->attr[KPPROF_A_ENDS], take_end, ends);
-}
-
-static const char *engine_name(uint32_t engine)
-{
-	return engine == KPPROF_ENGINE_MODULE ? "module" : "perf";
-}
-
-static void status_text(const struct message *m)
-{
-	const char *reason = message_str(m, KPPROF_A_REASON);
-	uint64_t ends[KPPROF_ENDS_N];
-
-	if (m->attr[KPPROF_A_ENGINE])
-		printf("%-36s %s\n", "engine", engine_name(message_u32(m, KPPROF_A_ENGINE, 0)));
-	else
-		puts("no agent is running; the module says:");
-	if (reason) {
-		printf("%-36s ", "not the module, because");
-		print_text(reason);
-		putchar('\n');
-	}
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		const struct field *f = &fields[i];
-
-		if (!m->attr[f->type])
-			continue;
-		printf("%-36s ", f->label);
-		if (f->kind == KIND_STR)
-			print_text(message_str(m, f->type));
-		else
-			printf("%" PRIu64, number(m, f));
-		putchar('\n');
-	}
-	read_ends(m, ends);
-	for (unsigned int i = 0; i < KPPROF_ENDS_N; i++)
-		if (ends[i])
-			printf("  stacks: %-26s %" PRIu64 "\n", end_text[i], ends[i]);
-}
-
-static void status_json(const struct message *m)
-{
-	uint64_t ends[KPPROF_ENDS_N];
-	const char *comma = "";
-
-	fputs("{\"engine\":", stdout);
-	if (m->attr[KPPROF_A_ENGINE])
-		print_json_string(engine_name(message_u32(m, KPPROF_A_ENGINE, 0)));
-	else
-		fputs("null", stdout);
-	fputs(",\"reason\":", stdout);
-	if (message_str(m, KPPROF_A_REASON))
-		print_json_string(message_str(m, KPPROF_A_REASON));
-	else
-		fputs("null", stdout);
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		const struct field *f = &fields[i];
-
-		printf(",\"%s\":", f->key);
-		if (!m->attr[f->type])
-			fputs("null", stdout);
-		else if (f->kind == KIND_STR)
-			print_json_string(message_str(m, f->type));
-		else
-			printf("%" PRIu64, number(m, f));
-	}
-	read_ends(m, ends);
-	fputs(",\"stacks\":{", stdout);
-	for (unsigned int i = 0; i < KPPROF_ENDS_N; i++) {
-		fputs(comma, stdout);
-		print_json_string(end_text[i]);
-		printf(":%" PRIu64, ends[i]);
-		comma = ",";
-	}
-	puts("}}");
-}
-
-struct printer {
-	const struct options *o;
-	unsigned int n;
-};
-
-static void print_status(const struct nlmsghdr *nlh, void *ctx)
-{
-	const struct printer *p = ctx;
-	struct message m;
-
-	if (message_parse(nlh, &m))
-		return;
-	if (p->o->json)
-		status_json(&m);
-	else
-		status_text(&m);
-}
-
-static void target_json(const struct message *m, const char *comma)
-{
-	const char *comm = message_str(m, KPPROF_A_COMM);
-
-	printf("%s{\"box\":%s,\"pid\":", comma, m->attr[KPPROF_A_BOX] ? "true" : "false");
-	if (m->attr[KPPROF_A_PID])
-		printf("%u", message_u32(m, KPPROF_A_PID, 0));
-	else
-		fputs("null", stdout);
-	fputs(",\"comm\":", stdout);
-	if (comm)
-		print_json_string(comm);
-	else
-		fputs("null", stdout);
-	if (m->attr[KPPROF_A_HZ])
-		printf(",\"hz\":%u", message_u32(m, KPPROF_A_HZ, 0));
-	if (m->attr[KPPROF_A_ENGINE])
-		printf(",\"engine\":\"%s\"", engine_name(message_u32(m, KPPROF_A_ENGINE, 0)));
-	if (m->attr[KPPROF_A_LEASE])
-		printf(",\"lease\":%u", message_u32(m, KPPROF_A_LEASE, 0));
-	if (m->attr[KPPROF_A_ARMS])
-		printf(",\"arms\":%u,\"inherited\":%s,\"mappings\":%u",
-		       message_u32(m, KPPROF_A_ARMS, 0),
-		       m->attr[KPPROF_A_INHERITED] ? "true" : "false",
-		       message_u32(m, KPPROF_A_NMAPS, 0));
-	putchar('}');
-}
-
-static void target_text(const struct message *m)
-{
-	const char *comm = message_str(m, KPPROF_A_COMM);
-
-	if (m->attr[KPPROF_A_BOX])
-		fputs("the whole box", stdout);
-	if (m->attr[KPPROF_A_PID])
-		printf("pid %u", message_u32(m, KPPROF_A_PID, 0));
-	if (comm) {
-		fputs(m->attr[KPPROF_A_PID] ? " " : "processes named ", stdout);
-		print_text(comm);
-	}
-	if (m->attr[KPPROF_A_HZ])
-		printf(", %u Hz", message_u32(m, KPPROF_A_HZ, 0));
-	if (m->attr[KPPROF_A_ENGINE])
-		printf(", %s engine", engine_name(message_u32(m, KPPROF_A_ENGINE, 0)));
-	if (m->attr[KPPROF_A_LEASE])
-		printf(", armed for %u s more", message_u32(m, KPPROF_A_LEASE, 0));
-	if (m->attr[KPPROF_A_NMAPS])
-		printf(", %u mappings", message_u32(m, KPPROF_A_NMAPS, 0));
-	if (m->attr[KPPROF_A_INHERITED])
-		fputs(", a child", stdout);
-	putchar('\n');
-}
-
-static void print_target(const struct nlmsghdr *nlh, void *ctx)
-{
-	struct printer *p = ctx;
-	struct message m;
-
-	if (message_parse(nlh, &m))
-		return;
-	if (p->o->json)
-		target_json(&m, p->n ? "," : "");
-	else
-		target_text(&m);
-	p->n++;
-}
 
 /* ---- asking */
 
@@ -384,17 +152,38 @@ static int do_listen(struct peer *p, const char *addr, uint32_t lease)
 	return status;
 }
 
+/* What is armed is part of the agent's status. */
+static int print_armed(struct peer *p, const struct options *o)
+{
+	struct printer printer = {.json = o->json, .indent = "armed: "};
+	int status;
+
+	if (o->json)
+		fputs(",\"armed\":[", stdout);
+	begin(p, KPPROF_CMD_TARGETS, NLM_F_DUMP);
+	status = send_to(p, print_target, &printer);
+	if (o->json)
+		putchar(']');
+	return status;
+}
+
 static int do_status(struct peer *p, const struct options *o)
 {
-	struct printer printer = {.o = o};
+	struct printer printer = {.json = o->json, .indent = ""};
+	int status;
 
 	begin(p, KPPROF_CMD_STATUS, 0);
-	return send_to(p, print_status, &printer);
+	status = send_to(p, print_status, &printer);
+	if (!status && p->agent)
+		status = print_armed(p, o);
+	if (o->json && printer.n)
+		puts("}");
+	return status;
 }
 
 static int do_targets(struct peer *p, const struct options *o)
 {
-	struct printer printer = {.o = o};
+	struct printer printer = {.json = o->json, .indent = ""};
 	int status;
 
 	if (o->json)
@@ -412,6 +201,10 @@ static void put_target(struct nlmsghdr *nlh, const struct options *o)
 		mnl_attr_put(nlh, KPPROF_A_BOX, 0, NULL);
 	if (o->pid)
 		mnl_attr_put_u32(nlh, KPPROF_A_PID, o->pid);
+	if (o->comm)
+		mnl_attr_put_strz(nlh, KPPROF_A_COMM, o->comm);
+	if (o->kinds)
+		mnl_attr_put_u32(nlh, KPPROF_A_KINDS, o->kinds);
 }
 
 static int do_arm(struct peer *p, const struct options *o)
@@ -421,6 +214,10 @@ static int do_arm(struct peer *p, const struct options *o)
 	put_target(nlh, o);
 	if (o->hz)
 		mnl_attr_put_u32(nlh, KPPROF_A_HZ, o->hz);
+	if (o->rate)
+		mnl_attr_put_u64(nlh, KPPROF_A_RATE, o->rate);
+	if (o->kernel)
+		mnl_attr_put(nlh, KPPROF_A_KERNEL, 0, NULL);
 	if (o->lease)
 		mnl_attr_put_u32(nlh, KPPROF_A_LEASE, o->lease);
 	return send_to(p, NULL, NULL);
@@ -466,9 +263,18 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"json", no_argument, NULL, 'j'},
 		{"pid", required_argument, NULL, 'p'},
 		{"box", no_argument, NULL, 'b'},
+		{"json", no_argument, NULL, 'j'},
+		{"pid", required_argument, NULL, 'p'},
+		{"comm", required_argument, NULL, 'c'},
+		{"box", no_argument, NULL, 'b'},
 		{"hz", required_argument, NULL, 'z'},
+		{"rate", required_argument, NULL, 'r'},
+		{"kernel", no_argument, NULL, 'k'},
 		{"lease", required_argument, NULL, 'l'},
 		{"for", required_argument, NULL, 'l'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -487,6 +293,17 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->pid = parse_number(optarg, false);
 			if (!o->pid)
 				return usage("no process ID: ", optarg);
+			break;
+		case 'c':
+			o->comm = optarg;
+			break;
+		case 'k':
+			o->kernel = true;
+			break;
+		case 'r':
+			o->rate = parse_number(optarg, false);
+			if (!o->rate)
+				return usage("no rate: ", optarg);
 			break;
 		case 'z':
 			o->hz = parse_number(optarg, false);
@@ -541,6 +358,49 @@ static bool is_command(const char *word)
 	return false;
 }
 
+/* Kinds by names with commas between: bits 1 << kind; 0 for a wrong one. */
+static uint32_t parse_kinds(const char *names)
+{
+	uint32_t bits = 0;
+
+	for (;;) {
+		size_t len = strcspn(names, ",");
+		unsigned int k = 0;
+
+		while (k < __KPPROF_KINDS &&
+		       (strlen(kind_names[k]) != len || memcmp(kind_names[k], names, len) != 0))
+			k++;
+		if (k == __KPPROF_KINDS)
+			return 0;
+		bits |= 1u << k;
+		if (!names[len])
+			return bits;
+		names += len + 1;
+	}
+}
+
+/* Whether the words fit together; returns 0 or the exit status. */
+static int check(const char *command, const char *arg, bool more, struct options *o)
+{
+	bool arms = !strcmp(command, "arm") || !strcmp(command, "disarm");
+	int targets = (o->pid != 0) + o->box + (o->comm != NULL);
+
+	if (more || (arg && !arms && strcmp(command, "on") != 0))
+		return usage("too many arguments", "");
+	if (!arg && strcmp(command, "on") == 0)
+		return usage("on needs an address", "");
+	if (arg && !arms && strlen(arg) > KPPROF_ADDR_MAX)
+		return usage("the address is too long", "");
+	o->kinds = arg && arms ? parse_kinds(arg) : 0;
+	if (arg && arms && !o->kinds)
+		return usage("not a list of kinds: ", arg);
+	if (targets > 1 || (!targets && !strcmp(command, "arm")))
+		return usage("arm needs one of --pid, --comm and --box", "");
+	if (o->comm && (!*o->comm || strlen(o->comm) > KPPROF_ADDR_MAX))
+		return usage("no process name: ", o->comm);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct peer peer = {0};
@@ -556,14 +416,9 @@ int main(int argc, char **argv)
 	if (!is_command(command))
 		return usage("no such command: ", command);
 	arg = optind < argc ? argv[optind++] : NULL;
-	if (optind < argc || (arg && strcmp(command, "on") != 0))
-		return usage("too many arguments", "");
-	if (!arg && strcmp(command, "on") == 0)
-		return usage("on needs an address", "");
-	if (arg && strlen(arg) > KPPROF_ADDR_MAX)
-		return usage("the address is too long", "");
-	if (strcmp(command, "arm") == 0 && !o.pid == !o.box)
-		return usage("arm needs either --pid or --box", "");
+	status = check(command, arg, optind < argc, &o);
+	if (status)
+		return status;
 	status = run(&peer, command, arg, &o);
 	client_close(peer.agent);
 	genl_close(peer.module);

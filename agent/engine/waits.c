@@ -279,6 +279,11 @@ int wait_watch_flush(struct engine *e, struct wait_watch *w,
 	return 0;
 }
 
+bool wait_watch_alive(const struct wait_watch *w)
+{
+	return members_alive(&w->members);
+}
+
 /* Held samples that are for this watch are not any more. */
 static void forget(void *ctx, struct held *h)
 {

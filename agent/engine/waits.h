@@ -150,6 +150,9 @@ int wait_watch_flush(struct engine *e, struct wait_watch *w,
 		     void (*open)(void *ctx, const struct wait_event *we), void (*end)(void *ctx),
 		     void *ctx);
 
+/** wait_watch_alive() - whether a process of the target is still there; true for the whole box */
+bool wait_watch_alive(const struct wait_watch *w);
+
 /** wait_watch_stop() - end at once; no callback follows */
 void wait_watch_stop(struct engine *e, struct wait_watch *w);
 

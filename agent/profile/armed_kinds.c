@@ -4,8 +4,10 @@
 
 #include "armed.h"
 #include "armed_cpu.h"
+#include "block.h"
+#include "mutex.h"
+#include "threadcreate.h"
 
 const struct armed_kind *const armed_kinds[] = {
-	&armed_cpu,
-	NULL,
+	&armed_cpu, &block_kind.armed, &mutex_kind.armed, &threadcreate_kind.armed, NULL,
 };

@@ -206,12 +206,14 @@ static void stop(struct cumulative *c)
 bool cumulative_gone(const struct cumulative *c)
 {
 	const struct target *t = &c->armed.spec.target;
+	uint64_t started;
 
 	if (t->kind != TARGET_PID)
 		return false;
-	if (c->kind->alive && c->kind->alive(c))
-		return false;
-	return !process_alive(t->pid) || process_started(t->pid) != c->started;
+	started = process_started(t->pid);
+	if (started && started != c->started)
+		return true;
+	return c->kind->alive ? !c->kind->alive(c) : !process_alive(t->pid);
 }
 
 void cumulative_look(struct cumulative *c)
@@ -227,13 +229,20 @@ void cumulative_look(struct cumulative *c)
 
 static void exit_check(struct loop_timer *t)
 {
-	cumulative_look((struct cumulative *)((char *)t - offsetof(struct cumulative, exit_check)));
+	struct cumulative *c =
+		(struct cumulative *)((char *)t - offsetof(struct cumulative, exit_check));
+
+	c->checks_exit = false;
+	cumulative_look(c);
 }
 
 void cumulative_check_exit(struct cumulative *c)
 {
-	if (c->armed.spec.target.kind == TARGET_PID && !c->stopped)
-		loop_timer_set(engine_loop(c->engine), &c->exit_check, EXIT_CHECK_NS);
+	/* The timer is not moved: threads that exit all the time would put it off for ever. */
+	if (c->armed.spec.target.kind != TARGET_PID || c->stopped || c->checks_exit)
+		return;
+	c->checks_exit = true;
+	loop_timer_set(engine_loop(c->engine), &c->exit_check, EXIT_CHECK_NS);
 }
 
 static int prepare(struct cumulative *c)

@@ -108,6 +108,7 @@ struct cumulative {
 	unsigned int refs;
 	bool flushing;
 	bool stopped;
+	bool checks_exit;
 };
 
 /**

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* .../debug/pprof/threadcreate: who makes threads. */
+#ifndef KPPROF_THREADCREATE_H
+#define KPPROF_THREADCREATE_H
+
+#include "cumulative.h"
+
+extern const struct cumulative_kind threadcreate_kind;
+
+/**
+ * threadcreate_serve() - answer with the threads of a target, by the stack of who made them
+ *
+ * Those that were there before are under [created before capture]; so without ?seconds= the total
+ * is the number of threads, alive and exited since.
+ */
+void threadcreate_serve(struct armed_list *l, struct http_request *req,
+			const struct target *target);
+
+#endif /* KPPROF_THREADCREATE_H */
