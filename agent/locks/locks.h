@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 struct buf;
-struct dump;
+struct dump_thread;
 struct locks;
 
 /* What a thread waits for; the names are the values of the label "wait". */
@@ -46,26 +46,43 @@ enum wait_kind {
  * @lock: address of the lock, 0 when it is none
  * @owner: thread that holds it; 0 when nobody is known to
  * @owner_gone: the lock's owner is a thread that has exited
+ *
+ * Valid as long as the locks.
  */
 struct lock_wait {
 	enum wait_kind kind;
 	const char *reason;
-	char detail[256];
+	const char *detail;
 	uint64_t lock;
 	pid_t owner;
 	bool owner_gone;
 };
 
 /**
- * locks_read() - find out why the threads of a dump wait
- * @d: the dump; must live as long as the locks
+ * locks_read() - find out why threads wait
+ * @threads: of one dump or of several, each thread once; must live as long as the locks
+ * @n: how many
  * @out: the result, to be given to locks_free()
  *
- * What it finds is checked twice: a wait that has ended meanwhile is not a lock's.
+ * What it finds is checked twice: a wait that has ended meanwhile is not a lock's, and a deadlock
+ * is one only when none of its threads has run while it was looked at.
  *
  * Return: 0 or -ENOMEM.
  */
-int locks_read(const struct dump *d, struct locks **out);
+int locks_read(const struct dump_thread *threads, size_t n, struct locks **out);
+
+/**
+ * locks_outside() - processes that hold what some thread waits for, and are not in the dump
+ * @n: out: how many, at most LOCKS_OUTSIDE_MAX
+ *
+ * With their threads in the dump as well the verdict may be another one: a cycle through them is
+ * not seen otherwise.
+ *
+ * Return: their numbers; valid as long as the locks.
+ */
+const pid_t *locks_outside(const struct locks *l, size_t *n);
+
+enum { LOCKS_OUTSIDE_MAX = 16 };
 
 /** locks_free() - NULL is allowed */
 void locks_free(struct locks *l);
