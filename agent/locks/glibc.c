@@ -67,6 +67,8 @@ struct rwlock_old {
 	uint32_t nr_writers_queued;
 	int32_t writer;
 	int32_t shared;
+	uint64_t pad[2];
+	uint32_t flags;
 };
 
 /* Since 2.25; of 2.41 the fields that are looked at are in the same places. */
@@ -228,6 +230,14 @@ static bool read_rwlock_at(const struct space *s, const struct futex_wait *w, un
 	return true;
 }
 
+static bool is_rwlock_old(const struct rwlock_old *r)
+{
+	return r->lock <= LLL_CONTENDED && r->nr_readers <= USERS_MAX &&
+	       r->nr_readers_queued <= USERS_MAX && r->nr_writers_queued <= USERS_MAX &&
+	       r->writer >= 0 && r->writer <= LOCK_TID_MAX && (r->shared == 0 || r->shared == 1) &&
+	       !r->pad[0] && !r->pad[1] && r->flags <= 3;
+}
+
 static bool read_rwlock_old(const struct space *s, const struct futex_wait *w, unsigned int offset,
 			    struct lock *out)
 {
@@ -237,9 +247,10 @@ static bool read_rwlock_old(const struct space *s, const struct futex_wait *w, u
 
 	if (w->addr < offset || addr % 8 || s->read(s, addr, &r, sizeof(r)))
 		return false;
-	if (r.lock > LLL_CONTENDED || r.nr_readers > USERS_MAX || r.nr_readers_queued > USERS_MAX ||
-	    r.nr_writers_queued > USERS_MAX || r.writer < 0 || r.writer > LOCK_TID_MAX ||
-	    (r.shared != 0 && r.shared != 1) || w->shared != (r.shared == 1))
+	if (!is_rwlock_old(&r) || w->shared != (r.shared == 1))
+		return false;
+	/* The words say little: at least the owner must be somebody. */
+	if (r.writer && !s->thread(s, r.writer))
 		return false;
 	if (!(writer ? r.nr_writers_queued : r.nr_readers_queued) ||
 	    w->val != (writer ? r.writer_wakeup : r.readers_wakeup) ||

@@ -178,16 +178,19 @@ static void find_cycles(const struct work *w, struct graph *g, uint32_t *seen)
 	}
 }
 
-/* Stuck nodes without a next one: those of one process form a knot, others stand for themselves. */
+/*
+ * Stuck nodes without a next one: those that wait for the same process form a knot, others stand
+ * for themselves.
+ */
 static void find_ends(const struct work *w, struct graph *g)
 {
 	for (uint32_t i = 0; i < w->n; i++) {
-		uint32_t p = w->nodes[i].process, group;
+		uint32_t p = w->nodes[i].owner, group;
 
 		if (!g->stuck[i] || g->next[i] != GRAPH_NONE || g->group[i] != GRAPH_NONE)
 			continue;
 		if (w->nodes[i].by == RELEASE_NEVER) {
-			member_add(g, group_add(g, GRAPH_GONE, p), i);
+			member_add(g, group_add(g, GRAPH_GONE, w->nodes[i].process), i);
 			continue;
 		}
 		group = group_add(g, GRAPH_KNOT, p);

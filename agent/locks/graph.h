@@ -51,7 +51,7 @@ enum graph_kind {
  * @first: where its threads begin in struct graph.members; of a cycle in its order
  * @n: how many
  * @behind: threads that are stuck behind these
- * @process: of a knot
+ * @process: of a knot, whose threads are waited for
  */
 struct graph_group {
 	enum graph_kind kind;
