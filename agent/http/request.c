@@ -15,6 +15,9 @@
 #include "params.h"
 #include "unixsock.h"
 
+/* What libmicrohttpd asks of a body that is made while it is sent. */
+enum { STREAM_BLOCK = 16 << 10 };
+
 enum state { NEW, BODY, IN_HANDLER, KEPT, ANSWERED, GONE };
 
 /*
@@ -402,20 +405,14 @@ void http_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx)
 	req->gone_ctx = ctx;
 }
 
-static struct MHD_Response *make_response(const struct http_header *headers, size_t nheaders,
-					  struct buf *body)
+/* Takes the response; NULL when there is none, or no memory for its headers. */
+static struct MHD_Response *add_headers(struct MHD_Response *r, const struct http_header *headers,
+					size_t nheaders)
 {
-	struct MHD_Response *r;
 	bool good;
 
-	if (body->len)
-		r = MHD_create_response_from_buffer_with_free_callback(body->len, body->data, free);
-	else
-		r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 	if (!r)
 		return NULL;
-	if (body->len)
-		*body = (struct buf){0};
 	good = MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	for (size_t i = 0; i < nheaders; i++)
 		good = MHD_add_response_header(r, headers[i].name, headers[i].value) && good;
@@ -425,9 +422,21 @@ static struct MHD_Response *make_response(const struct http_header *headers, siz
 	return NULL;
 }
 
+static struct MHD_Response *make_response(struct buf *body)
+{
+	struct MHD_Response *r;
+
+	if (body->len)
+		r = MHD_create_response_from_buffer_with_free_callback(body->len, body->data, free);
+	else
+		r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	if (r && body->len)
+		*body = (struct buf){0};
+	return r;
+}
+
 /* Without memory for a response there is none, and the connection is closed. */
-static void answer(struct http_request *req, unsigned int status, const struct http_header *headers,
-		   size_t nheaders, struct buf *body)
+static void answer(struct http_request *req, unsigned int status, struct MHD_Response *response)
 {
 	bool kept = req->state == KEPT;
 
@@ -435,9 +444,87 @@ static void answer(struct http_request *req, unsigned int status, const struct h
 	req->gone = NULL;
 	req->state = ANSWERED;
 	req->status = status;
-	req->response = make_response(headers, nheaders, body);
+	req->response = response;
 	if (kept)
 		resume(req->env, req->conn);
+}
+
+/* Nobody is there to answer; true when that is so. */
+static bool drop_answer(struct http_request *req)
+{
+	if (req->state != GONE)
+		return req->state == ANSWERED;
+	req->orphan = false;
+	if (!req->conn)
+		request_free(req);
+	return true;
+}
+
+/* A body on its way out: @text[@sent] is the next byte. */
+struct stream {
+	int (*more)(void *ctx, struct buf *out);
+	void (*end)(void *ctx);
+	void *ctx;
+	struct buf text;
+	size_t sent;
+	bool last;
+};
+
+static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
+{
+	struct stream *s = cls;
+	size_t n;
+	int more;
+
+	(void)pos;
+	while (s->sent == s->text.len) {
+		if (s->last)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		s->text.len = s->sent = 0;
+		more = s->more(s->ctx, &s->text);
+		if (more < 0 || buf_error(&s->text))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		s->last = !more;
+	}
+	n = s->text.len - s->sent;
+	n = n < max ? n : max;
+	memcpy(to, s->text.data + s->sent, n);
+	s->sent += n;
+	return (ssize_t)n;
+}
+
+static void stream_end(void *cls)
+{
+	struct stream *s = cls;
+
+	s->end(s->ctx);
+	buf_deinit(&s->text);
+	free(s);
+}
+
+void http_reply_stream(struct http_request *req, unsigned int status,
+		       const struct http_header *headers, size_t nheaders,
+		       int (*more)(void *ctx, struct buf *out), void (*end)(void *ctx), void *ctx)
+{
+	struct MHD_Response *r;
+	struct stream *s;
+
+	if (drop_answer(req)) {
+		end(ctx);
+		return;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		end(ctx);
+		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		return;
+	}
+	*s = (struct stream){.more = more, .end = end, .ctx = ctx};
+	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, s,
+					      stream_end);
+	if (!r)
+		stream_end(s);
+	answer(req, status, add_headers(r, headers, nheaders));
 }
 
 void http_reply(struct http_request *req, unsigned int status, const struct http_header *headers,
@@ -450,12 +537,7 @@ void http_reply(struct http_request *req, unsigned int status, const struct http
 		http_reply_error(req, 500, "%s", strerror(-err));
 		return;
 	}
-	if (req->state == GONE) {
-		req->orphan = false;
-		if (!req->conn)
-			request_free(req);
-	} else if (req->state != ANSWERED) {
-		answer(req, status, headers, nheaders, body);
-	}
+	if (!drop_answer(req))
+		answer(req, status, add_headers(make_response(body), headers, nheaders));
 	buf_deinit(body);
 }

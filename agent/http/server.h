@@ -112,6 +112,21 @@ struct http_header {
 void http_reply(struct http_request *req, unsigned int status, const struct http_header *headers,
 		size_t nheaders, struct buf *body);
 
+/**
+ * http_reply_stream() - answer with a body that is made while it is sent
+ * @req: request; gone for the caller afterwards
+ * @status: HTTP status
+ * @headers: as http_reply()
+ * @nheaders: how many
+ * @more: called from the loop whenever the client has taken what was there: appends to @out;
+ *	returns 1 when there will be more, 0 at the end, -errno to break off
+ * @end: called once: @more will not be called any more, whether all was sent or the client is gone
+ * @ctx: for both
+ */
+void http_reply_stream(struct http_request *req, unsigned int status,
+		       const struct http_header *headers, size_t nheaders,
+		       int (*more)(void *ctx, struct buf *out), void (*end)(void *ctx), void *ctx);
+
 /** http_reply_text() - answer with text/plain; charset=utf-8 */
 void http_reply_text(struct http_request *req, unsigned int status, const char *text);
 

@@ -13,11 +13,16 @@
 #include "proto.h"
 #include "report.h"
 #include "resolve.h"
+#include "text.h"
+
+/* What is written of a dump before the client has to take it. */
+enum { BLOCKS_BYTES = 32 << 10 };
 
 /**
  * struct goroutine_request - one request, from its start to its answer
  * @debug: as Go has it: 0 a profile, 1 text, 2 or more a block for each thread
  * @dump: while it is made; @report has it afterwards
+ * @block: thread whose block is written next, for debug=2
  * @resolve: while names are looked up
  */
 struct goroutine_request {
@@ -25,6 +30,7 @@ struct goroutine_request {
 	struct http_request *req;
 	struct target target;
 	int64_t debug;
+	size_t block;
 	struct dump *dump;
 	struct resolve *resolve;
 	struct report report;
@@ -78,7 +84,7 @@ static void reply_profile(struct goroutine_request *r)
 	int err;
 
 	add_comments(r);
-	err = report_samples(&r->report);
+	err = report_samples(&r->report, false);
 	if (!err)
 		err = proto_write(&r->report.profile, &gz);
 	if (err) {
@@ -89,17 +95,35 @@ static void reply_profile(struct goroutine_request *r)
 	request_free(r);
 }
 
+static const struct http_header text_plain = {"Content-Type", "text/plain; charset=utf-8"};
+
 static void reply_text(struct goroutine_request *r)
 {
-	static const struct http_header text = {"Content-Type", "text/plain; charset=utf-8"};
 	_cleanup_buf_ struct buf out = {0};
+	int err;
 
-	if (r->debug == 1)
-		report_text(&r->report, &out);
-	else
-		report_blocks(&r->report, &out);
-	http_reply(r->req, 200, &text, 1, &out);
+	add_comments(r);
+	err = report_samples(&r->report, true);
+	if (err) {
+		fail(r, err);
+		return;
+	}
+	text_count(&r->report.profile, "goroutine", &out);
+	http_reply(r->req, 200, &text_plain, 1, &out);
 	request_free(r);
+}
+
+static int more_blocks(void *ctx, struct buf *out)
+{
+	struct goroutine_request *r = ctx;
+
+	r->block = report_blocks(&r->report, r->block, BLOCKS_BYTES, out);
+	return r->block ? 1 : 0;
+}
+
+static void blocks_end(void *ctx)
+{
+	request_free(ctx);
 }
 
 static void named(void *ctx)
@@ -107,10 +131,12 @@ static void named(void *ctx)
 	struct goroutine_request *r = ctx;
 
 	r->resolve = NULL;
-	if (r->debug)
+	if (!r->debug)
+		reply_profile(r);
+	else if (r->debug == 1)
 		reply_text(r);
 	else
-		reply_profile(r);
+		http_reply_stream(r->req, 200, &text_plain, 1, more_blocks, blocks_end, r);
 }
 
 static void dumped(void *ctx, struct dump *dump)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The text forms of a dump, in the shape of Go's runtime/pprof. */
+/* A dump as text, in the shape in which Go prints all its goroutines. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,9 +12,6 @@
 #include "report.h"
 
 #define NSEC_PER_MIN (60 * NSEC_PER_SEC)
-
-/* Threads of a group that are named. */
-enum { NAMED_MAX = 8 };
 
 /* A thread's name is its own choice: it gets no quotes, backslashes or control characters past. */
 static void put_name(struct buf *out, const char *name)
@@ -90,8 +87,6 @@ static void put_nameless(const struct report *r, struct buf *out, uint32_t locat
 		buf_printf(out, "%#" PRIx64, key.addr);
 }
 
-/* ---- debug=2 */
-
 static void put_block_frame(const struct report *r, struct buf *out, uint32_t location)
 {
 	uint32_t n;
@@ -156,12 +151,12 @@ static void put_head(const struct report *r, struct buf *out, size_t i, const st
 		buf_printf(out, "# [guessed]: %u frames were found by search\n", t->stack.guesses);
 }
 
-void report_blocks(const struct report *r, struct buf *out)
+size_t report_blocks(const struct report *r, size_t from, size_t bytes, struct buf *out)
 {
-	size_t n;
+	size_t n, before = out->len, i;
 	const struct dump_thread *t = dump_threads(r->dump, &n);
 
-	for (size_t i = 0; i < n; i++) {
+	for (i = from; i < n && out->len - before < bytes && !buf_error(out); i++) {
 		struct report_stack of = report_of(r, i);
 
 		if (i)
@@ -171,149 +166,8 @@ void report_blocks(const struct report *r, struct buf *out)
 		put_half(r, out, of.user, true);
 		put_kernel_by_name(out, t[i].kernel);
 	}
-	if (dump_left_out(r->dump))
+	if (i == n && dump_left_out(r->dump))
 		buf_printf(out, "\n# %zu more threads were left out for want of room\n",
 			   dump_left_out(r->dump));
-}
-
-/* ---- debug=1 */
-
-/* What threads are grouped by; without padding, for it is a key. */
-struct group_key {
-	struct report_stack stack;
-	uint32_t state;
-};
-
-struct group {
-	uint32_t key;
-	uint32_t count;
-	uint32_t named;
-	uint32_t threads[NAMED_MAX];
-};
-
-static int by_count(const void *a, const void *b)
-{
-	const struct group *x = a, *y = b;
-
-	if (x->count != y->count)
-		return x->count > y->count ? -1 : 1;
-	return (x->key > y->key) - (x->key < y->key);
-}
-
-static int group_threads(const struct report *r, struct intern *keys, struct buf *groups)
-{
-	size_t n;
-	const struct dump_thread *t = dump_threads(r->dump, &n);
-
-	for (size_t i = 0; i < n; i++) {
-		struct group_key key = {report_of(r, i), (unsigned char)t[i].state};
-		int64_t k = intern_add(keys, &key, sizeof(key));
-		struct group *g;
-
-		if (k >= (int64_t)(groups->len / sizeof(*g))) {
-			struct group fresh = {.key = (uint32_t)k};
-
-			buf_append(groups, &fresh, sizeof(fresh));
-		}
-		if (k < 0 || buf_error(groups))
-			return -ENOMEM;
-		g = &((struct group *)(void *)groups->data)[k];
-		g->count++;
-		if (g->named < NAMED_MAX)
-			g->threads[g->named++] = (uint32_t)i;
-	}
-	return 0;
-}
-
-static void put_text_frame(const struct report *r, struct buf *out, uint32_t location)
-{
-	const struct profile_location_key key = profile_location_get(&r->profile, location);
-	uint32_t n;
-	const struct profile_line *lines = profile_location_lines(&r->profile, location, &n);
-
-	for (uint32_t i = 0; i < n || !i; i++) {
-		buf_printf(out, "#\t%#" PRIx64 "\t", key.addr);
-		if (n)
-			put_string(r, out, lines[i].name);
-		else
-			put_nameless(r, out, location);
-		buf_puts(out, "\t");
-		put_place(r, out, location, n ? &lines[i] : NULL);
-		buf_puts(out, "\n");
-	}
-}
-
-/* Return addresses, as Go has them, which a reader takes 1 off; the innermost one looks like one
- * too. */
-static void put_addresses(const struct report *r, struct buf *out, const uint32_t *locations,
-			  size_t n)
-{
-	size_t put = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct profile_location_key key =
-			profile_location_get(&r->profile, locations[i]);
-
-		if (key.mapping == PROFILE_NO_MAPPING)
-			continue;
-		buf_printf(out, " %#" PRIx64, key.addr + 1);
-		put++;
-	}
-	/* pprof refuses a stack without an address. */
-	if (!put)
-		buf_puts(out, " 0x1");
-}
-
-static void put_group(const struct report *r, struct buf *out, const struct intern *keys,
-		      const struct group *g)
-{
-	const struct group_key *key = intern_key(keys, g->key, NULL);
-	size_t nuser, nkernel, nthreads;
-	const uint32_t *user = report_stack(r, key->stack.user, &nuser);
-	const uint32_t *kernel = report_stack(r, key->stack.kernel, &nkernel);
-	const struct dump_thread *t = dump_threads(r->dump, &nthreads);
-
-	buf_printf(out, "%u @", g->count);
-	put_addresses(r, out, user, nuser);
-	buf_printf(out,
-		   "\n# labels: {\"state\":\"%s\"}\n# threads:", thread_state((char)key->state));
-	for (uint32_t i = 0; i < g->named; i++) {
-		buf_printf(out, "%s %d \"", i ? "," : "", (int)t[g->threads[i]].tid);
-		put_name(out, t[g->threads[i]].name);
-		buf_puts(out, "\"");
-	}
-	if (g->count > g->named)
-		buf_printf(out, " and %u more", g->count - g->named);
-	buf_puts(out, "\n");
-	for (size_t i = 0; i < nuser; i++)
-		put_text_frame(r, out, user[i]);
-	for (size_t i = 0; i < nkernel; i++)
-		put_text_frame(r, out, kernel[i]);
-	buf_puts(out, "\n");
-}
-
-void report_text(const struct report *r, struct buf *out)
-{
-	_cleanup_buf_ struct buf groups = {0};
-	struct intern keys = {0};
-	const struct group *g;
-	size_t n;
-
-	dump_threads(r->dump, &n);
-	buf_printf(out, "goroutine profile: total %zu\n", n);
-	if (group_threads(r, &keys, &groups)) {
-		out->error = -ENOMEM;
-		intern_deinit(&keys);
-		return;
-	}
-	n = groups.len / sizeof(*g);
-	if (n)
-		qsort(groups.data, n, sizeof(*g), by_count);
-	g = (const void *)groups.data;
-	for (size_t i = 0; i < n; i++)
-		put_group(r, out, &keys, &g[i]);
-	if (dump_left_out(r->dump))
-		buf_printf(out, "# %zu more threads were left out for want of room\n",
-			   dump_left_out(r->dump));
-	intern_deinit(&keys);
+	return i < n ? i : 0;
 }

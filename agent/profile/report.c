@@ -156,56 +156,67 @@ const char *report_reason(const struct report *r, size_t i)
 	return thread_state(dump_threads(r->dump, &n)[i].state);
 }
 
-static int64_t string(struct profile *p, const char *text, int *err)
+static uint32_t string(struct profile *p, const char *text, int *err)
 {
 	int64_t i = profile_string(p, text);
 
 	if (i < 0)
 		*err = (int)i;
-	return i < 0 ? 0 : i;
+	return i < 0 ? 0 : (uint32_t)i;
 }
 
-static int add_sample(struct report *r, size_t i, const struct dump_thread *t)
+/* What a thread's sample is labelled with; the number of labels. */
+static unsigned int label(struct profile *p, const struct dump_thread *t, bool grouped,
+			  struct profile_label *out, int *err)
+{
+	unsigned int n = 0;
+
+	/* A thread may have no name at all. */
+	if (!grouped && *t->name)
+		out[n++] = (struct profile_label){.key = string(p, "thread", err),
+						  .str = string(p, t->name, err)};
+	if (!grouped) {
+		out[n++] = (struct profile_label){.key = string(p, "pid", err), .num = t->pid};
+		out[n++] = (struct profile_label){.key = string(p, "tid", err), .num = t->tid};
+	}
+	out[n++] = (struct profile_label){.key = string(p, "state", err),
+					  .str = string(p, thread_state(t->state), err)};
+	if (t->stack.guesses)
+		out[n++] = (struct profile_label){.key = string(p, "unwind", err),
+						  .str = string(p, "[guessed]", err)};
+	return n;
+}
+
+static int add_sample(struct report *r, size_t i, const struct dump_thread *t, bool grouped)
 {
 	struct report_stack of = report_of(r, i);
+	struct profile_label labels[PROFILE_LABELS_MAX];
 	uint32_t stack[PROFILE_STACK_MAX];
 	const int64_t one = 1;
-	struct profile *p = &r->profile;
 	size_t kernel, user;
 	const uint32_t *k = report_stack(r, of.kernel, &kernel);
 	const uint32_t *u = report_stack(r, of.user, &user);
 	int err = 0;
-	struct profile_label labels[] = {
-		{.key = (uint32_t)string(p, "thread", &err),
-		 .str = (uint32_t)string(p, t->name, &err)},
-		{.key = (uint32_t)string(p, "pid", &err), .num = t->pid},
-		{.key = (uint32_t)string(p, "tid", &err), .num = t->tid},
-		{.key = (uint32_t)string(p, "state", &err),
-		 .str = (uint32_t)string(p, thread_state(t->state), &err)},
-		{.key = (uint32_t)string(p, "unwind", &err),
-		 .str = (uint32_t)string(p, "[guessed]", &err)},
-	};
-	unsigned int nlabels = ARRAY_SIZE(labels) - !t->stack.guesses;
-	/* A thread may have no name at all. */
-	unsigned int first = *t->name ? 0 : 1;
+	unsigned int nlabels = label(&r->profile, t, grouped, labels, &err);
 
-	memcpy(stack, k, kernel * sizeof(*k));
 	if (kernel + user > ARRAY_SIZE(stack))
 		user = ARRAY_SIZE(stack) - kernel;
+	if (kernel)
+		memcpy(stack, k, kernel * sizeof(*k));
 	memcpy(stack + kernel, u, user * sizeof(*u));
 	if (err)
 		return err;
-	return profile_add(p, stack, (unsigned int)(kernel + user), labels + first, nlabels - first,
+	return profile_add(&r->profile, stack, (unsigned int)(kernel + user), labels, nlabels,
 			   &one);
 }
 
-int report_samples(struct report *r)
+int report_samples(struct report *r, bool grouped)
 {
 	size_t n;
 	const struct dump_thread *t = dump_threads(r->dump, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		int err = add_sample(r, i, &t[i]);
+		int err = add_sample(r, i, &t[i], grouped);
 
 		if (err)
 			return err;

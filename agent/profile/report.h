@@ -49,8 +49,13 @@ void report_deinit(struct report *r);
 /** report_locate() - locations of all stacks of @r->dump; 0 or -ENOMEM */
 int report_locate(struct report *r);
 
-/** report_samples() - a sample for each thread; 0 or -ENOMEM */
-int report_samples(struct report *r);
+/**
+ * report_samples() - a sample for each thread
+ * @grouped: without what tells threads apart: those in the same place become one sample
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int report_samples(struct report *r, bool grouped);
 
 /** report_stack() - the locations of a stack, @n of them */
 const uint32_t *report_stack(const struct report *r, uint32_t stack, size_t *n);
@@ -64,10 +69,15 @@ const char *thread_state(char state);
 /** report_reason() - why thread @i does not run, as the head of its block has it */
 const char *report_reason(const struct report *r, size_t i);
 
-/** report_text() - debug=1: threads in the same place together, most first */
-void report_text(const struct report *r, struct buf *out);
-
-/** report_blocks() - debug=2: a block for each thread */
-void report_blocks(const struct report *r, struct buf *out);
+/**
+ * report_blocks() - debug=2: a block for each thread
+ * @r: report
+ * @from: first thread
+ * @bytes: stop when so many were appended
+ * @out: text is appended
+ *
+ * Return: the thread to go on with; 0 when there is none left.
+ */
+size_t report_blocks(const struct report *r, size_t from, size_t bytes, struct buf *out);
 
 #endif /* KPPROF_REPORT_H */
