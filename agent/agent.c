@@ -23,6 +23,7 @@
 #include "profile/block.h"
 #include "profile/cmdline.h"
 #include "profile/cpu.h"
+#include "profile/format.h"
 #include "profile/goroutine.h"
 #include "profile/mutex.h"
 #include "profile/symbol.h"
@@ -110,7 +111,7 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		symbol_serve(a->engine, req, &route->target);
 		return;
 	}
-	if (serve_armed(a, req, route) || !check_target(req, &route->target))
+	if (!format_check(req) || serve_armed(a, req, route) || !check_target(req, &route->target))
 		return;
 	switch (route->endpoint) {
 	case ENDPOINT_INDEX:

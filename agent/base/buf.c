@@ -62,6 +62,14 @@ void buf_puts(struct buf *b, const char *s)
 	buf_append(b, s, strlen(s));
 }
 
+void buf_printable(struct buf *b, const char *text, size_t n)
+{
+	char *to = buf_reserve(b, n);
+
+	for (size_t i = 0; to && i < n; i++)
+		to[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+}
+
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;

@@ -41,6 +41,9 @@ void buf_append(struct buf *b, const void *data, size_t n);
 /** buf_puts() - append a string, without its NUL */
 void buf_puts(struct buf *b, const char *s);
 
+/** buf_printable() - append @n bytes of text, control characters as '?': for terminals and logs */
+void buf_printable(struct buf *b, const char *text, size_t n);
+
 /** buf_printf() - append formatted text */
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
 

@@ -13,6 +13,7 @@
 #include "../engine/engine.h"
 #include "../http/params.h"
 #include "../http/server.h"
+#include "format.h"
 #include "frames.h"
 #include "model.h"
 #include "proto.h"
@@ -185,8 +186,13 @@ void comment_tally(struct profile *p, const struct tally *t)
 void answer_profile(struct http_request *req, const struct profile *p, const char *name)
 {
 	_cleanup_buf_ struct buf gz = {0};
-	int err = proto_write(p, &gz);
+	int err;
 
+	if (format_asked(req) != FORMAT_PPROF) {
+		format_answer(req, p, name);
+		return;
+	}
+	err = proto_write(p, &gz);
 	if (err)
 		http_reply_error(req, 500, "failed to write the profile: %s", strerror(-err));
 	else

@@ -96,7 +96,8 @@ void tally_add(struct tally *t, const struct stack *s);
 /** comment_tally() - truncated and guessed stacks, by reason */
 void comment_tally(struct profile *p, const struct tally *t);
 
-/** answer_profile() - answer with a profile in the format of pprof, as a file called @name */
+/** answer_profile() - answer with a profile as ?format= says: that of pprof, as a file called
+ * @name, or one for people */
 void answer_profile(struct http_request *req, const struct profile *p, const char *name);
 
 #endif /* KPPROF_ANSWER_H */

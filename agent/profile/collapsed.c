@@ -184,12 +184,12 @@ const uint32_t *collapsed_stack(const struct collapsed *c, uint32_t i, uint32_t 
 /* Separators of the format in a name would make another stack of it. */
 static void put_name(struct buf *out, const char *name, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char ch = (unsigned char)name[i];
-		char safe = ch == ';' ? ':' : ch < ' ' || ch == 0x7f ? '?' : (char)ch;
+	size_t from = out->len;
 
-		buf_append(out, &safe, 1);
-	}
+	buf_printable(out, name, len);
+	for (size_t i = from; i < out->len; i++)
+		if (out->data[i] == ';')
+			out->data[i] = ':';
 }
 
 void collapsed_folded(const struct collapsed *c, struct buf *out)

@@ -109,11 +109,7 @@ static void put_row(struct buf *out, const struct collapsed *c, const struct row
 	buf_printf(out, " %5.2f%% %5.2f%% ", percent(r->flat, c->total), percent(*sum, c->total));
 	put_column(out, r->cum, unit);
 	buf_printf(out, " %5.2f%%  ", percent(r->cum, c->total));
-	for (size_t i = 0; i < len; i++) {
-		unsigned char ch = (unsigned char)name[i];
-
-		buf_append(out, ch < ' ' || ch == 0x7f ? "?" : &name[i], 1);
-	}
+	buf_printable(out, name, len);
 	buf_puts(out, "\n");
 }
 
