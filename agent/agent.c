@@ -138,7 +138,6 @@ static void handle(struct http_request *req, void *ctx)
 	struct agent *a = ctx;
 	struct route route;
 
-	log_info("%s %s %s", http_remote(req), http_method_name(req), http_path(req));
 	switch (route_parse(http_path(req), http_param(req, "pid"), http_param(req, "comm"),
 			    &a->target, &route)) {
 	case ROUTE_OK:
@@ -173,7 +172,10 @@ static void close_port(struct agent *a)
 
 static int open_port(struct agent *a, const char *addr, char *why, size_t size)
 {
-	const struct http_config cfg = {.listen = settings_listen(&a->settings, addr)};
+	const struct http_config cfg = {
+		.listen = settings_listen(&a->settings, addr),
+		.access = settings_access(&a->settings),
+	};
 	_cleanup_free_ char *copy = strdup(addr);
 	struct http_server *server;
 	char text[256] = "";

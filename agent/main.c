@@ -236,6 +236,10 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_set_level(o.level);
+	if (log_open(from_env("PPROF_LOG"))) {
+		log_error("PPROF_LOG: neither stderr nor syslog");
+		return EXIT_USAGE;
+	}
 	if (!options_valid(&o, &cfg))
 		return EXIT_USAGE;
 	/* Memory is given back when a capture ends: large blocks are mapped, and one arena is

@@ -10,6 +10,7 @@
 
 #include "../kmod/addr.h"
 #include "base/log.h"
+#include "http/auth.h"
 
 static const char *from_env(const char *name)
 {
@@ -95,6 +96,19 @@ static int read_group(gid_t *group)
 	return 0;
 }
 
+/* A file that cannot be used is told of now, and not when somebody wants to get in. */
+static int read_passwords(const char **path)
+{
+	const char *why = NULL;
+	bool ok;
+
+	*path = from_env("PPROF_PASSWORDS");
+	if (!*path || !auth_file_check(*path, NULL, &ok, &why))
+		return 0;
+	log_error("PPROF_PASSWORDS: %s: %s", *path, why);
+	return -EINVAL;
+}
+
 int settings_read(struct settings *s)
 {
 	int err = read_flag("PPROF_ALLOW_PUBLIC", KPPROF_ALLOW_PUBLIC, &s->allow);
@@ -107,6 +121,9 @@ int settings_read(struct settings *s)
 		err = read_mode(&s->unix_mode);
 	if (!err)
 		err = read_group(&s->unix_group);
+	if (!err)
+		err = read_passwords(&s->passwords);
+	s->hosts = from_env("PPROF_HOSTS");
 	return err;
 }
 
@@ -117,5 +134,14 @@ struct listen_config settings_listen(const struct settings *s, const char *addr)
 		.allow = s->allow,
 		.unix_mode = s->unix_mode,
 		.unix_group = s->unix_group,
+	};
+}
+
+struct access_policy settings_access(const struct settings *s)
+{
+	return (struct access_policy){
+		.check_host = true,
+		.hosts = s->hosts,
+		.passwords = s->passwords,
 	};
 }

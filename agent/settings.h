@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "http/access.h"
 #include "http/listen.h"
 
 /**
@@ -12,6 +13,8 @@
  * @allow: KPPROF_ALLOW_*
  * @unix_mode: permissions of a Unix socket, 0 for the default
  * @unix_group: its group, 0 for that of the process
+ * @hosts: names of this box, besides those that it knows, or NULL
+ * @passwords: path of the file with names and passwords, or NULL
  * @lifetime: seconds that a port stays open when kpprofctl does not say, 0 for good
  */
 struct settings {
@@ -19,6 +22,8 @@ struct settings {
 	mode_t unix_mode;
 	gid_t unix_group;
 	uint32_t lifetime;
+	const char *hosts;
+	const char *passwords;
 };
 
 /* For --help. */
@@ -27,6 +32,13 @@ struct settings {
 	"  PPROF_ALLOW_PUBLIC=1  public addresses may be named, too; warns at every start\n"       \
 	"  PPROF_ALLOW_CGNAT=1   100.64.0.0/10 counts as private\n"                                \
 	"  PPROF_LIFETIME=TIME   kpprofctl on without --for: the port closes after 90s, 10m, 2h\n" \
+	"  PPROF_HOSTS=NAMES     what the box is called besides its host name, such as "           \
+	"\"box.lan,nas\"\n"                                                                        \
+	"  PPROF_PASSWORDS=FILE  lines of name:password, readable by root alone; asked for by "    \
+	"Basic\n"                                                                                  \
+	"                        authentication\n"                                                 \
+	"  PPROF_LOG=WHERE       stderr or syslog; without it both, or stderr alone on a "         \
+	"terminal\n"                                                                               \
 	"  PPROF_UNIX_MODE=MODE  permissions of a Unix socket (0600; 0660 with a group)\n"         \
 	"  PPROF_UNIX_GROUP=NAME its group, by name or number\n"
 
@@ -35,6 +47,9 @@ int settings_read(struct settings *s);
 
 /** settings_listen() - how to listen on an address */
 struct listen_config settings_listen(const struct settings *s, const char *addr);
+
+/** settings_access() - who gets an answer */
+struct access_policy settings_access(const struct settings *s);
 
 /** duration_parse() - "90", "90s", "10m", "2h" in seconds; 0 when it is none of these */
 uint32_t duration_parse(const char *text);

@@ -22,7 +22,8 @@
 #include "unixsock.h"
 
 enum {
-	BACKLOG = 128,
+	/* A crowd that comes at once does not make others wait a second for another try. */
+	BACKLOG = 1024,
 	/* Connections that are taken before those that are there get their turn. */
 	ACCEPTS_PER_ROUND = 16,
 };

@@ -12,6 +12,7 @@
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "auth.h"
 #include "params.h"
 #include "unixsock.h"
 
@@ -25,6 +26,10 @@ enum state { NEW, BODY, IN_HANDLER, KEPT, ANSWERED, GONE };
  * @conn: NULL when libmicrohttpd is done with it
  * @path: owns the request's target, of which @query is the end
  * @params: names and values, each ended by a NUL, in turn
+ * @user: who the client said it is, when that was checked; "" otherwise
+ * @authority: host and port, when the request's target was a whole URL
+ * @began: when the request line had come, on loop_now()'s clock
+ * @bytes: of the answer's body
  * @orphan: the client is gone and nobody was told: freed by http_reply()
  */
 struct http_request {
@@ -37,6 +42,8 @@ struct http_request {
 	enum http_method method;
 	char method_name[16];
 	char remote[LISTEN_ADDR_TEXT];
+	char user[AUTH_NAME_MAX];
+	char *authority;
 	char *path;
 	const char *query;
 	struct buf params;
@@ -47,6 +54,8 @@ struct http_request {
 	void *gone_ctx;
 	struct MHD_Response *response;
 	unsigned int status;
+	uint64_t began;
+	size_t bytes;
 };
 
 static void list_add(struct http_request *req)
@@ -75,6 +84,7 @@ static void request_free(struct http_request *req)
 		MHD_destroy_response(req->response);
 	buf_deinit(&req->params);
 	buf_deinit(&req->body);
+	free(req->authority);
 	free(req->path);
 	free(req);
 }
@@ -93,35 +103,42 @@ static void describe_remote(struct http_request *req)
 	unixsock_peer(info->connect_fd, req->remote, sizeof(req->remote));
 }
 
-/* A proxy's client sends a whole URL; only what is behind the host matters. */
-static const char *skip_host(const char *target)
+/* A proxy's client sends a whole URL. */
+static int set_target(struct http_request *req, const char *target)
 {
 	static const char http[] = "http://";
+	char *query;
 
-	if (strncasecmp(target, http, sizeof(http) - 1) != 0)
-		return target;
-	target += sizeof(http) - 1;
-	target += strcspn(target, "/?");
-	return target;
+	if (strncasecmp(target, http, sizeof(http) - 1) == 0) {
+		target += sizeof(http) - 1;
+		req->authority = strndup(target, strcspn(target, "/?"));
+		if (!req->authority)
+			return -ENOMEM;
+		target += strlen(req->authority);
+	}
+	req->path = strdup(target);
+	if (!req->path)
+		return -ENOMEM;
+	query = strchr(req->path, '?');
+	if (query)
+		*query++ = '\0';
+	req->query = query ? query : "";
+	return 0;
 }
 
 struct http_request *request_begin(struct request_env *env, struct MHD_Connection *conn,
 				   const char *target, bool refused)
 {
 	struct http_request *req = calloc(1, sizeof(*req));
-	char *query;
 
 	if (!req)
 		return NULL;
-	req->path = strdup(skip_host(target));
-	if (!req->path) {
+	if (set_target(req, target)) {
+		free(req->authority);
 		free(req);
 		return NULL;
 	}
-	query = strchr(req->path, '?');
-	if (query)
-		*query++ = '\0';
-	req->query = query ? query : "";
+	req->began = loop_now();
 	req->env = env;
 	req->conn = conn;
 	req->refused = refused;
@@ -297,6 +314,10 @@ static enum MHD_Result take_head(struct http_request *req, const char *method)
 	req->state = BODY;
 	if (req->refused)
 		http_reply_error(req, 503, "too many connections");
+	else if (strlen(req->path) + strlen(req->query) > REQUEST_TARGET_MAX)
+		http_reply_error(req, 414, "path and query are too long");
+	else if (!access_check(req->env->access, req))
+		return send_response(req);
 	else if (body_is_announced_too_large(req))
 		http_reply_error(req, 413, "the body is too large");
 	return req->state == ANSWERED ? send_response(req) : MHD_YES;
@@ -326,8 +347,26 @@ enum MHD_Result request_access(struct http_request *req, const char *method, con
 	}
 }
 
+/* One line a request, for whoever wants to know later who looked at what. */
+static void log_request(const struct http_request *req)
+{
+	double seconds = (double)(loop_now() - req->began) / NSEC_PER_SEC;
+	char outcome[32] = "no answer";
+
+	if (req->state == NEW) {
+		log_debug("%s: a request without an end", req->remote);
+		return;
+	}
+	if (req->status)
+		snprintf(outcome, sizeof(outcome), "%u, %zu bytes", req->status, req->bytes);
+	log_info("%s%s%s %s %.256s%s%.256s: %s, %.3f s", req->remote, *req->user ? " " : "",
+		 req->user, req->method_name, req->path, *req->query ? "?" : "", req->query,
+		 outcome, seconds);
+}
+
 void request_completed(struct http_request *req)
 {
+	log_request(req);
 	lose(req);
 	req->conn = NULL;
 	if (!req->orphan)
@@ -387,6 +426,21 @@ const char *http_param(const struct http_request *req, const char *name)
 		s = value + strlen(value) + 1;
 	}
 	return NULL;
+}
+
+const char *http_header_get(const struct http_request *req, const char *name)
+{
+	return header(req, name);
+}
+
+const char *http_authority(const struct http_request *req)
+{
+	return req->authority;
+}
+
+void http_set_user(struct http_request *req, const char *name)
+{
+	snprintf(req->user, sizeof(req->user), "%s", name);
 }
 
 const struct buf *http_body(const struct http_request *req)
@@ -465,6 +519,7 @@ struct stream {
 	int (*more)(void *ctx, struct buf *out);
 	void (*end)(void *ctx);
 	void *ctx;
+	struct http_request *req;
 	struct buf text;
 	size_t sent;
 	bool last;
@@ -490,6 +545,7 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
 	n = n < max ? n : max;
 	memcpy(to, s->text.data + s->sent, n);
 	s->sent += n;
+	s->req->bytes += n;
 	return (ssize_t)n;
 }
 
@@ -519,7 +575,7 @@ void http_reply_stream(struct http_request *req, unsigned int status,
 		http_reply_error(req, 500, "%s", strerror(ENOMEM));
 		return;
 	}
-	*s = (struct stream){.more = more, .end = end, .ctx = ctx};
+	*s = (struct stream){.more = more, .end = end, .ctx = ctx, .req = req};
 	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, s,
 					      stream_end);
 	if (!r)
@@ -537,7 +593,9 @@ void http_reply(struct http_request *req, unsigned int status, const struct http
 		http_reply_error(req, 500, "%s", strerror(-err));
 		return;
 	}
-	if (!drop_answer(req))
+	if (!drop_answer(req)) {
+		req->bytes = body->len;
 		answer(req, status, add_headers(make_response(body), headers, nheaders));
+	}
 	buf_deinit(body);
 }

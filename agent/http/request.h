@@ -23,6 +23,7 @@
  * @handler: called for each complete request
  * @ctx: for @handler
  * @max_body: bytes
+ * @access: who gets an answer
  * @resumed: libmicrohttpd has got a connection back, and must be run; with @server
  * @server: for @resumed
  * @all: every request that has not been freed
@@ -32,10 +33,15 @@ struct request_env {
 	http_handler handler;
 	void *ctx;
 	size_t max_body;
+	const struct access_policy *access;
 	void (*resumed)(struct http_server *server);
 	struct http_server *server;
 	struct http_request *all;
 };
+
+/* Bytes of path and query: the longest that an endpoint needs is a list of addresses, which is sent
+ * as a body when it is long. */
+enum { REQUEST_TARGET_MAX = 8192 };
 
 /**
  * request_begin() - a request line has arrived

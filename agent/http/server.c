@@ -48,6 +48,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct loop_fd watch;
 	struct loop_timer timer;
+	struct access_policy access;
 	struct connection *first;
 	struct connection *last;
 	unsigned int max_connections;
@@ -385,6 +386,7 @@ int http_server_create(struct loop *loop, const struct http_config *cfg, http_ha
 	s->watch.fd = -1;
 	s->watch.cb = on_ready;
 	s->timer.cb = on_timer;
+	s->access = cfg->access;
 	s->max_connections = cfg->max_connections ? cfg->max_connections : CONNECTIONS_DEFAULT;
 	s->idle_seconds = cfg->idle_seconds ? cfg->idle_seconds : IDLE_SECONDS_DEFAULT;
 	s->requests = (struct request_env){
@@ -393,6 +395,7 @@ int http_server_create(struct loop *loop, const struct http_config *cfg, http_ha
 		.ctx = ctx,
 		.resumed = on_resumed,
 		.server = s,
+		.access = &s->access,
 		.max_body = cfg->max_body ? cfg->max_body : BODY_DEFAULT,
 	};
 	err = start(s, cfg, why, size);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "../base/buf.h"
+#include "access.h"
 #include "listen.h"
 
 struct loop;
@@ -20,6 +21,7 @@ struct http_request;
 /**
  * struct http_config - limits, zero for the default
  * @listen: where
+ * @access: who gets an answer; its texts stay the caller's
  * @max_connections: 128. A client more takes the place of the one that has waited longest without a
  *	whole request; when all are being worked on it gets 503.
  * @idle_seconds: a client that sends or takes nothing for so long, or that needs longer for a
@@ -28,6 +30,7 @@ struct http_request;
  */
 struct http_config {
 	struct listen_config listen;
+	struct access_policy access;
 	unsigned int max_connections;
 	unsigned int idle_seconds;
 	size_t max_body;
@@ -77,6 +80,15 @@ const char *http_query(const struct http_request *req);
 
 /** http_param() - first value of a query parameter, decoded, or NULL; valid until the reply */
 const char *http_param(const struct http_request *req, const char *name);
+
+/** http_header_get() - first value of a header of the request, as sent, or NULL */
+const char *http_header_get(const struct http_request *req, const char *name);
+
+/** http_authority() - host and port of a request line with a whole URL, NULL for one with a path */
+const char *http_authority(const struct http_request *req);
+
+/** http_set_user() - who it is, for the log; copied */
+void http_set_user(struct http_request *req, const char *name);
 
 /** http_body() - the POST body; not terminated */
 const struct buf *http_body(const struct http_request *req);

@@ -18,6 +18,7 @@ url=       # where it answers
 child=     # what spawn() started last
 
 unset PPROF_ADDR PPROF_TARGET PPROF_ENGINE http_proxy HTTP_PROXY
+export PPROF_LOG=stderr # and not the machine's syslog
 # Tests run beside each other: each has its own port for kpprofctl.
 export PPROF_CONTROL=$((RANDOM + 100000))
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/kpprof
