@@ -16,6 +16,7 @@
 #include "probes.h"
 #include "stats.h"
 #include "target.h"
+#include "threads.h"
 #include "trace.h"
 
 /* Bytes of one binary attribute, whose length is 16 bits. */
@@ -486,6 +487,14 @@ static int maps(struct genl_info *info)
 	return err;
 }
 
+/* ---- dumps */
+
+void *kpprof_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+{
+	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &family,
+			   NLM_F_MULTI, cmd);
+}
+
 /* ---- TARGETS */
 
 struct dump {
@@ -508,8 +517,7 @@ static int put_target(struct sk_buff *skb, const struct kpprof_target *t)
 static int dump_one(const struct kpprof_target *t, void *ctx)
 {
 	struct dump *d = ctx;
-	void *head = genlmsg_put(d->skb, NETLINK_CB(d->cb->skb).portid, d->cb->nlh->nlmsg_seq,
-				 &family, NLM_F_MULTI, KPPROF_CMD_TARGETS);
+	void *head = kpprof_dump_begin(d->skb, d->cb, KPPROF_CMD_TARGETS);
 
 	if (!head)
 		return -EMSGSIZE;
@@ -604,6 +612,12 @@ static const struct nla_policy image_policy[KPPROF_A_MAX + 1] = {
 	[KPPROF_A_DROP] = {.type = NLA_FLAG},
 };
 
+static const struct nla_policy threads_policy[KPPROF_A_MAX + 1] = {
+	[KPPROF_A_PID] = {.type = NLA_U32},
+	[KPPROF_A_TID] = {.type = NLA_U32},
+	[KPPROF_A_BRIEF] = {.type = NLA_FLAG},
+};
+
 #define COMMAND(name, table, ...)                                                    \
 	{                                                                            \
 		.cmd = KPPROF_CMD_##name, .flags = GENL_ADMIN_PERM, .policy = table, \
@@ -618,6 +632,8 @@ static const struct genl_ops ops[] = {
 	COMMAND(MAPS, maps_policy, .doit = do_maps),
 	COMMAND(IMAGE, image_policy, .doit = do_image),
 	COMMAND(TARGETS, none_policy, .dumpit = dump_targets),
+	COMMAND(THREADS, threads_policy, .start = kpprof_threads_start,
+		.dumpit = kpprof_threads_dump, .done = kpprof_threads_done),
 };
 
 static const struct genl_multicast_group groups[] = {

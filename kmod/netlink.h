@@ -5,6 +5,9 @@
 
 #include <linux/types.h>
 
+struct netlink_callback;
+struct sk_buff;
+
 /** kpprof_netlink_init() - register the family; commands come from now on. Context: task */
 int kpprof_netlink_init(void);
 
@@ -13,5 +16,8 @@ void kpprof_netlink_deinit(void);
 
 /** kpprof_tell_exit() - tell the group that a process is gone. Context: task, may be atomic */
 void kpprof_tell_exit(pid_t pid);
+
+/** kpprof_dump_begin() - start a message of a dump; NULL when it has no room. Context: any */
+void *kpprof_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
 
 #endif /* KPPROF_NETLINK_H */

@@ -16,15 +16,14 @@
 static_assert(KPPROF_NREGS == 16);
 
 /* By DWARF number: System V ABI, AMD64 supplement, figure 3.36. */
-static void fill_regs(struct kpprof_stack *s, const struct pt_regs *r)
+void kpprof_stack_dwarf(u64 dwarf[KPPROF_NREGS], const struct pt_regs *r)
 {
 	const u64 regs[KPPROF_NREGS] = {
 		r->ax, r->dx, r->cx,  r->bx,  r->si,  r->di,  r->bp,  r->sp,
 		r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
 	};
 
-	memcpy(s->regs, regs, sizeof(regs));
-	s->ip = r->ip;
+	memcpy(dwarf, regs, sizeof(regs));
 }
 
 /*
@@ -47,7 +46,8 @@ enum kpprof_end kpprof_stack_regs(struct kpprof_stack *s, struct pt_regs *regs)
 	 * entered yet. */
 	if (!user_mode(regs) || (!regs->ip && !regs->sp))
 		return KPPROF_END_NO_REGS;
-	fill_regs(s, regs);
+	kpprof_stack_dwarf(s->regs, regs);
+	s->ip = regs->ip;
 	return user_64bit_mode(regs) ? KPPROF_END_COMPLETE : KPPROF_END_ABI;
 }
 
@@ -77,16 +77,23 @@ void kpprof_stack_walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
 	sample->guesses = min(walk.guesses, 255u);
 }
 
+u32 kpprof_stack_read(u64 from, u64 *words, u32 max)
+{
+	u32 n = 0;
+
+	pagefault_disable();
+	while (n < max && !read_user(NULL, from + 8ull * n, &words[n]))
+		n++;
+	pagefault_enable();
+	return n;
+}
+
 void kpprof_stack_copy(struct kpprof_stack *s, struct kpprof_sample *sample)
 {
 	u64 from = s->regs[KPPROF_REG_SP] + sample->at;
 	u32 max = min_t(u32, ARRAY_SIZE(s->bytes), (KPPROF_STACK_MAX - sample->at) / sizeof(u64));
-	u32 n = 0;
+	u32 n = kpprof_stack_read(from, s->bytes, max);
 
-	pagefault_disable();
-	while (n < max && !read_user(NULL, from + 8ull * n, &s->bytes[n]))
-		n++;
-	pagefault_enable();
 	sample->stack = s->bytes;
 	sample->nstack = n * sizeof(u64);
 	sample->whole = n < max;

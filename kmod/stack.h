@@ -36,6 +36,19 @@ struct kpprof_stack {
 	u64 bytes[KPPROF_STACK_PART / sizeof(u64)];
 };
 
+/** kpprof_stack_dwarf() - user registers by DWARF number. Context: any */
+void kpprof_stack_dwarf(u64 dwarf[KPPROF_NREGS], const struct pt_regs *regs);
+
+/**
+ * kpprof_stack_read() - words of the current thread's memory, until one cannot be read
+ * @from: user address
+ * @words: out
+ * @max: room
+ *
+ * Context: any on top of the thread. Return: how many.
+ */
+u32 kpprof_stack_read(u64 from, u64 *words, u32 max);
+
 /**
  * kpprof_stack_regs() - the user registers of the current thread
  * @regs: what was interrupted

@@ -698,6 +698,12 @@ static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof
 	return true;
 }
 
+/* A system call returns 0 to the child; while the parent is in it, its rax is -ENOSYS. */
+static bool is_clone_child(const struct kpprof_walk *w, const struct frame *f)
+{
+	return f->regs_known && !w->regs[KPPROF_REG_AX];
+}
+
 /* From a frame to its caller; false with w->end set when there is none or it cannot be found. */
 static bool step(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map, __u64 addr)
 {
@@ -715,6 +721,9 @@ static bool step(struct kpprof_walk *w, struct frame *f, const struct kpprof_map
 	case KPPROF_RULE_DEREF:
 	case KPPROF_RULE_PLT:
 		return step_cfa(w, f, map, addr, rule);
+	case KPPROF_RULE_CLONE:
+		w->end = KPPROF_END_COMPLETE;
+		return !is_clone_child(w, f) && step_cfa(w, f, map, addr, rule);
 	case KPPROF_RULE_SIGNAL:
 		return step_signal(w, f);
 	case KPPROF_RULE_SWITCH:

@@ -14,6 +14,7 @@
 #include "../uapi/kpprof.h"
 
 /* DWARF register numbers of x86-64 that the walker knows by name. */
+#define KPPROF_REG_AX 0
 #define KPPROF_REG_FP 6
 #define KPPROF_REG_SP 7
 #define KPPROF_NREGS  16

@@ -113,6 +113,41 @@
  * KPPROF_A_ARMS u32 bit i for arm i, KPPROF_A_INHERITED flag for a child that was not named by ARM,
  * KPPROF_A_NMAPS u32, KPPROF_A_COMM string.
  *
+ * KPPROF_CMD_THREADS  dump. What threads are doing, each at a moment of its own; nothing is stopped, and
+ * nobody needs to be the client. Processes that are not there, and threads that end before their
+ * turn, are left out; a thread that lives throughout is there once. By thread ID.
+ *
+ *     KPPROF_A_PID            u32     threads of this process; may be repeated, KPPROF_THREAD_PIDS_MAX
+ *                                     in all. Absent: all threads, those of the kernel too
+ *     KPPROF_A_TID            u32     only this thread
+ *     KPPROF_A_BRIEF          flag    only what is marked with * below
+ *
+ *     One message for each thread, at most KPPROF_THREAD_MESSAGE_MAX bytes long:
+ *
+ *     KPPROF_A_PID            u32     *
+ *     KPPROF_A_TID            u32     *
+ *     KPPROF_A_STATE          u8      * a letter, as in /proc/PID/stat
+ *     KPPROF_A_THREAD_FLAGS   u32     * enum kpprof_thread_flags
+ *     KPPROF_A_GENERATION     u64     * grows when the thread leaves a CPU. The same number again,
+ *                                     without KPPROF_THREAD_RUNNING, means that it has not run since:
+ *                                     what was read of its memory meanwhile belongs to its registers
+ *     KPPROF_A_COMM           string
+ *     KPPROF_A_STATE_NS       u64     time in the state: on a CPU, waiting for one, or asleep. Absent
+ *                                     when it is not known: where the kernel counts the time of
+ *                                     interrupts apart (CONFIG_IRQ_TIME_ACCOUNTING,
+ *                                     CONFIG_PARAVIRT_TIME_ACCOUNTING), or does not count
+ *                                     (CONFIG_SCHED_INFO)
+ *     KPPROF_A_IP             u64     with KPPROF_THREAD_REGS
+ *     KPPROF_A_REGS           binary  16 u64 by DWARF number; with KPPROF_THREAD_REGS
+ *     KPPROF_A_SYSCALL        u32     number, with KPPROF_THREAD_SYSCALL
+ *     KPPROF_A_ARGS           binary  6 u64, with KPPROF_THREAD_SYSCALL
+ *     KPPROF_A_STACK          binary  with KPPROF_THREAD_RUNNING: its user stack at that moment, from
+ *                                     the stack pointer up, as far as it could be read without
+ *                                     waiting, at most KPPROF_THREAD_STACK_MAX bytes
+ *
+ *     A thread that runs is interrupted for that, as by the clock; the stack of one that does not
+ *     stays where it is, and is read by whoever wants it.
+ *
  * Group KPPROF_GENL_GROUP: KPPROF_CMD_LISTEN as above; KPPROF_CMD_EXIT with KPPROF_A_PID when a
  * process that ARM named has exited.
  *
@@ -208,16 +243,20 @@
 #define KPPROF_GENL_GROUP   "events"
 
 /* The release of the whole: module, agent and tool. */
-#define KPPROF_RELEASE	     "0.1"
+#define KPPROF_RELEASE		  "0.1"
 
-#define KPPROF_USERSOCK_PORT 0x6b707066
-#define KPPROF_USERSOCK_TYPE 0x6b70
+#define KPPROF_USERSOCK_PORT	  0x6b707066
+#define KPPROF_USERSOCK_TYPE	  0x6b70
 
-#define KPPROF_ADDR_MAX	     255
-#define KPPROF_ARMS_MAX	     8
-#define KPPROF_HZ_MAX	     1000
-#define KPPROF_MAPS_MAX	     65536u
-#define KPPROF_STACK_MAX     65528u
+#define KPPROF_ADDR_MAX		  255
+#define KPPROF_ARMS_MAX		  8
+#define KPPROF_HZ_MAX		  1000
+#define KPPROF_MAPS_MAX		  65536u
+#define KPPROF_STACK_MAX	  65528u
+
+#define KPPROF_THREAD_PIDS_MAX	  16384u
+#define KPPROF_THREAD_STACK_MAX	  24576u
+#define KPPROF_THREAD_MESSAGE_MAX 28672u
 
 enum kpprof_cmd {
 	KPPROF_CMD_UNSPEC,
@@ -229,6 +268,7 @@ enum kpprof_cmd {
 	KPPROF_CMD_IMAGE,
 	KPPROF_CMD_TARGETS,
 	KPPROF_CMD_EXIT,
+	KPPROF_CMD_THREADS,
 	__KPPROF_CMD_MAX
 };
 #define KPPROF_CMD_MAX (__KPPROF_CMD_MAX - 1)
@@ -293,6 +333,17 @@ enum kpprof_attr {
 	KPPROF_A_EXITED,
 	KPPROF_A_BOUND,
 	KPPROF_A_LISTEN_LEFT,
+	KPPROF_A_BRIEF,
+	KPPROF_A_TID,
+	KPPROF_A_STATE,
+	KPPROF_A_STATE_NS,
+	KPPROF_A_THREAD_FLAGS,
+	KPPROF_A_GENERATION,
+	KPPROF_A_IP,
+	KPPROF_A_REGS,
+	KPPROF_A_SYSCALL,
+	KPPROF_A_ARGS,
+	KPPROF_A_STACK,
 	__KPPROF_A_MAX
 };
 #define KPPROF_A_MAX (__KPPROF_A_MAX - 1)
@@ -372,6 +423,26 @@ enum kpprof_context {
 };
 
 /**
+ * enum kpprof_thread_flags - what THREADS says of a thread
+ * @KPPROF_THREAD_RUNNING: it was on a CPU
+ * @KPPROF_THREAD_KERNEL: of the kernel: it has no user memory
+ * @KPPROF_THREAD_COMPAT: it is in 32-bit code
+ * @KPPROF_THREAD_REGS: the user registers are there
+ * @KPPROF_THREAD_SYSCALL: it is in a system call
+ * @KPPROF_THREAD_MOVED: it started and stopped so fast that it could not be met
+ * @KPPROF_THREAD_SYSCALL32: the number and the arguments are those of 32-bit code
+ */
+enum kpprof_thread_flags {
+	KPPROF_THREAD_RUNNING = 1,
+	KPPROF_THREAD_KERNEL = 2,
+	KPPROF_THREAD_COMPAT = 4,
+	KPPROF_THREAD_REGS = 8,
+	KPPROF_THREAD_SYSCALL = 16,
+	KPPROF_THREAD_MOVED = 32,
+	KPPROF_THREAD_SYSCALL32 = 64,
+};
+
+/**
  * struct kpprof_cpu_record - raw data of kpprof:kpprof_cpu
  * @common: the kernel's own fields of every trace event
  * @arm: which arm
@@ -441,6 +512,8 @@ struct kpprof_stack_record {
  * @KPPROF_RULE_SIGNAL: a signal trampoline: all registers are restored from the frame at sp
  * @KPPROF_RULE_SWITCH: the code switches stacks; what called it is on another one
  * @KPPROF_RULE_UNSUPPORTED: there is unwind information, of a form that rows cannot express
+ * @KPPROF_RULE_CLONE: behind the system call that makes a thread on a new stack: STOP in the child,
+ *	whose rax is 0; else CFA = reg + off
  */
 enum kpprof_rule_kind {
 	KPPROF_RULE_NONE = 0,
@@ -451,6 +524,7 @@ enum kpprof_rule_kind {
 	KPPROF_RULE_SIGNAL = 5,
 	KPPROF_RULE_SWITCH = 6,
 	KPPROF_RULE_UNSUPPORTED = 7,
+	KPPROF_RULE_CLONE = 8,
 	__KPPROF_RULE_KINDS
 };
 

@@ -13,8 +13,12 @@
 /* Code is read in windows; a pattern may reach LOOKAHEAD bytes into the next one. */
 enum { WINDOW = 1 << 20, LOOKAHEAD = 32 };
 
-/* Smaller gaps between functions are taken for padding. */
+/* Smaller gaps are padding between functions, or what follows the system call in clone(). */
 enum { MIN_GAP = 16 };
+
+/* From the system call in clone() to where its child begins: tests, jumps and the parent's return.
+ */
+enum { MAX_CLONE = 24 };
 
 /* With less code than this that nothing covers, calls from elsewhere to it are not worth a search.
  */
@@ -33,6 +37,7 @@ struct scan {
 	struct elf_image *img;
 	struct rows_builder *out;
 	struct buf gaps;      /* of struct row_gap: executable, covered by no range */
+	struct buf clones;    /* the same, in the middle of functions and smaller than MIN_GAP */
 	struct buf functions; /* uint64_t: file offsets of known starts in gaps */
 	uint64_t budget;      /* bytes of code that may still be read */
 	bool everywhere;      /* look for trampolines in gaps or not */
@@ -132,6 +137,52 @@ static void try_thread_exit(struct scan *s, const uint8_t *p, uint64_t offset)
 	}
 }
 
+/*
+ * What follows the system call in clone(): test %eax,%eax, jumps, the parent's ret, and then, with
+ * xor %ebp,%ebp, the child. Returns bytes up to there, or 0.
+ */
+static size_t clone_length(const uint8_t *p, size_t max)
+{
+	static const uint8_t test_eax[] = {0x85, 0xc0}, xor_ebp[] = {0x31, 0xed};
+	size_t at = 2;
+
+	at += p[at] == 0x48;
+	if (!is_syscall(p) || memcmp(p + at, test_eax, sizeof(test_eax)) != 0)
+		return 0;
+	for (at += sizeof(test_eax); at < max; at++)
+		if (memcmp(p + at, xor_ebp, sizeof(xor_ebp)) == 0)
+			return at;
+	return 0;
+}
+
+/*
+ * Parent and child come out of the same instruction: the parent on the stack that it went in with,
+ * the child on a new one that nothing has called. glibc describes neither.
+ */
+static void add_clone(struct scan *s, uint64_t start, uint64_t end)
+{
+	static const struct kpprof_rule rule = {
+		.kind = KPPROF_RULE_CLONE, .reg = KPPROF_REG_SP, .off = 8};
+
+	rows_add(s->out, start, end, &rule);
+}
+
+/* In code that nothing describes (musl): the child goes on to the call of the thread's function. */
+static void try_clone(struct scan *s, const uint8_t *p, uint64_t offset)
+{
+	size_t n = clone_length(p, MAX_CLONE);
+
+	if (!n || !find_gap(s, offset))
+		return;
+	add_clone(s, offset, offset + n);
+	for (size_t i = n; i + 1 < LOOKAHEAD; i++) {
+		if (p[i] == 0xff && (p[i + 1] & 0xf8) == 0xd0) {
+			add_kind(s, offset + n, offset + i, KPPROF_RULE_STOP);
+			return;
+		}
+	}
+}
+
 static void try_call(struct scan *s, const uint8_t *p, uint64_t offset)
 {
 	int32_t rel;
@@ -147,6 +198,10 @@ static void scan_window(struct scan *s, const uint8_t *p, size_t n, uint64_t off
 		case 0xe8:
 			if (!s->only_trampolines)
 				try_call(s, p + i, offset + i);
+			break;
+		case 0x0f:
+			if (!s->only_trampolines)
+				try_clone(s, p + i, offset + i);
 			break;
 		case 0x48:
 		case 0xb8:
@@ -226,8 +281,12 @@ static void cut_gaps(struct scan *s, const struct buf *all, const struct elf_seg
 
 		x.start = x.start > seg->offset ? x.start : seg->offset;
 		x.end = x.end < seg_end ? x.end : seg_end;
-		if (x.start < x.end && x.end - x.start >= MIN_GAP)
+		if (x.start >= x.end)
+			continue;
+		if (x.end - x.start >= MIN_GAP)
 			buf_append(&s->gaps, &x, sizeof(x));
+		else if (x.end % MIN_GAP && x.end - x.start > 6)
+			buf_append(&s->clones, &x, sizeof(x));
 	}
 }
 
@@ -267,7 +326,7 @@ static int collect_gaps(struct scan *s, uint64_t *bytes)
 			continue;
 		left--;
 		cut_gaps(s, &all, &s->img->segments[i]);
-		err = buf_error(&s->gaps);
+		err = buf_error(&s->gaps) ?: buf_error(&s->clones);
 	}
 	*bytes = err ? 0 : sort_gaps(s);
 	return err;
@@ -363,11 +422,29 @@ static void add_entry(struct scan *s)
 	add_kind(s, start, end, KPPROF_RULE_STOP);
 }
 
+/* Padding ends where an aligned function begins; what is left are gaps within functions. */
+static int scan_clones(struct scan *s)
+{
+	const struct row_gap *g = (const struct row_gap *)s->clones.data;
+	uint8_t code[MIN_GAP + 2];
+
+	for (size_t i = 0; i < s->clones.len / sizeof(*g); i++) {
+		size_t n = g[i].end - g[i].start;
+
+		if (elf_read_at(s->img, g[i].start, code, n + 2) == 0 &&
+		    clone_length(code, n + 1) == n)
+			add_clone(s, g[i].start, g[i].end);
+	}
+	return s->out->error;
+}
+
 static int scan_uncovered(struct scan *s)
 {
 	uint64_t bytes;
 	int err = collect_gaps(s, &bytes);
 
+	if (!err)
+		err = scan_clones(s);
 	if (err || !s->gaps.len)
 		return err;
 	err = scan_symbol_tables(s);
@@ -400,6 +477,7 @@ static int scan(struct elf_image *img, struct rows_builder *out, bool trampoline
 		return out->error;
 	err = trampolines ? scan_all(&s) : scan_uncovered(&s);
 	buf_deinit(&s.gaps);
+	buf_deinit(&s.clones);
 	buf_deinit(&s.functions);
 	return err;
 }

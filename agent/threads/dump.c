@@ -365,16 +365,17 @@ int dump_start(struct engine *e, const struct target *target, unsigned int what,
 	err = find_processes(target, &d->pids);
 	if (!err)
 		err = processes_create(engine_store(e), &d->processes);
+	d->reader.store = engine_store(e);
+	d->reader.processes = d->processes;
+	d->reader.what = what;
+	d->reader.table = &d->table;
+	if (!err)
+		err = reader_init(&d->reader);
 	if (err) {
 		dump_free(d);
 		return err;
 	}
 	qsort(d->pids.data, d->pids.len / sizeof(pid_t), sizeof(pid_t), by_pid);
-	d->reader.store = engine_store(e);
-	d->reader.processes = d->processes;
-	d->reader.what = what;
-	d->reader.table = &d->table;
-	reader_init(&d->reader);
 	go_on(d, PHASE_OPEN);
 	*out = d;
 	return 0;

@@ -5,15 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
 #include "../base/loop.h"
+#include "../control/genl.h"
+#include "../control/module.h"
 #include "../engine/process.h"
+#include "../engine/record.h"
+#include "../engine/user_stack.h"
 #include "../image/maps.h"
 #include "../image/store.h"
 #include "dump.h"
+#include "module.h"
 #include "proc.h"
 #include "sleeping.h"
 #include "table.h"
@@ -26,11 +32,12 @@ enum {
 
 static const char moved[] = "it ran while it was read: its frames may be of more than one moment";
 
-void reader_init(struct reader *r)
+int reader_init(struct reader *r)
 {
 	char text[TEXT_MAX];
 	_cleanup_close_ int self = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	uint64_t start;
+	char why[128];
 
 	r->pid = 0;
 	r->task = -1;
@@ -41,6 +48,11 @@ void reader_init(struct reader *r)
 	r->has_clock = self >= 0 && proc_task_read(self, gettid(), "sched", text, TEXT_MAX) > 0 &&
 		       !proc_exec_start_parse(text, &start);
 	r->clock_offset = r->has_clock ? (int64_t)(loop_now() - start) : 0;
+	r->seen = malloc(sizeof(*r->seen));
+	if (!r->seen)
+		return -ENOMEM;
+	r->module = module_open(why, sizeof(why));
+	return 0;
 }
 
 static void turn_away(struct reader *r)
@@ -55,6 +67,10 @@ static void turn_away(struct reader *r)
 void reader_deinit(struct reader *r)
 {
 	turn_away(r);
+	genl_close(r->module);
+	r->module = NULL;
+	free(r->seen);
+	r->seen = NULL;
 }
 
 /* Whether a process runs a 32-bit program. */
@@ -149,34 +165,51 @@ static struct maps *maps_for(struct reader *r, const struct dump_thread *t)
 	return r->process->maps;
 }
 
-static enum read_result walk(struct reader *r, struct dump_thread *t, struct stack *stack,
-			     __u64 *pcs)
+/* @seen: by the module; its stack is with it if the thread runs. */
+static unsigned int walk_in(struct reader *r, struct maps *maps, const struct dump_thread *t,
+			    const struct module_thread *seen, __u64 *pcs, struct kpprof_walk *w,
+			    struct image **awaited)
+{
+	struct record_sample s = {.abi = PERF_SAMPLE_REGS_ABI_64, .user_ip = t->ip};
+
+	if (!seen || !(seen->flags & KPPROF_THREAD_RUNNING))
+		return sleeping_walk(r->store, t, maps, pcs, USER_FRAMES_MAX, w, awaited);
+	memcpy(s.regs, t->regs, sizeof(s.regs));
+	s.stack = seen->stack;
+	s.stack_len = s.stack_asked = seen->nstack;
+	return user_stack_walk(r->store, t->tid, maps, &s, pcs, USER_FRAMES_MAX, w, awaited);
+}
+
+static enum read_result walk(struct reader *r, struct dump_thread *t,
+			     const struct module_thread *seen, struct stack *stack, __u64 *pcs)
 {
 	struct maps *maps = maps_for(r, t);
 	struct kpprof_walk w = {.end = KPPROF_END_NO_MAPPING};
 	struct image *awaited = NULL;
+	bool compat = seen ? seen->flags & KPPROF_THREAD_COMPAT : t->compat;
 
 	stack->user = pcs;
-	if (t->compat || !maps) {
-		stack->end = t->compat ? KPPROF_END_ABI : KPPROF_END_NO_MAPPING;
+	if (compat || !maps) {
+		stack->end = compat ? KPPROF_END_ABI : KPPROF_END_NO_MAPPING;
 		pcs[0] = t->ip;
 		stack->nuser = 1;
-		t->note = t->compat ? "32-bit code: only where it is, not how it came there"
-				    : "its mappings cannot be read";
+		t->note = compat ? "32-bit code: only where it is, not how it came there"
+				 : "its mappings cannot be read";
 		return READ_DONE;
 	}
-	stack->nuser = sleeping_walk(r->store, t->tid, maps, t->ip, t->sp, pcs, USER_FRAMES_MAX, &w,
-				     &awaited);
+	stack->nuser = walk_in(r, maps, t, seen, pcs, &w, &awaited);
 	if (w.end == KPPROF_END_NO_MAPPING && !r->reloaded) {
 		r->reloaded = true;
 		if (!process_reload_through(r->processes, r->process, t->tid))
-			stack->nuser = sleeping_walk(r->store, t->tid, r->process->maps, t->ip,
-						     t->sp, pcs, USER_FRAMES_MAX, &w, &awaited);
+			stack->nuser = walk_in(r, r->process->maps, t, seen, pcs, &w, &awaited);
 	}
 	stack->maps = r->process->maps;
 	stack->process = r->process;
 	stack->end = w.end;
 	stack->guesses = w.guesses;
+	/* More stack than the module hands out. */
+	if (w.end == KPPROF_END_NOT_DUMPED)
+		return READ_RUNNING;
 	if (!awaited)
 		return READ_DONE;
 	image_want_rows(awaited);
@@ -193,6 +226,15 @@ static void take_syscall(struct dump_thread *t, const struct proc_syscall *s)
 	t->ip = s->ip;
 }
 
+static bool has_no_place(struct dump_thread *t)
+{
+	bool dead = t->state == 'Z' || t->state == 'X';
+
+	if (dead)
+		t->note = t->tid == t->pid ? "it has ended" : "it has ended, and is about to go";
+	return dead || t->kthread;
+}
+
 /* Where it is, for a thread that has a user half; its note says why it cannot be had. */
 static enum read_result read_place(struct reader *r, struct dump_thread *t, struct stack *stack,
 				   __u64 *pcs)
@@ -202,11 +244,7 @@ static enum read_result read_place(struct reader *r, struct dump_thread *t, stru
 	ssize_t n;
 
 	t->known = false;
-	if (t->state == 'Z' || t->state == 'X') {
-		t->note = t->tid == t->pid ? "it has ended" : "it has ended, and is about to go";
-		return READ_DONE;
-	}
-	if (t->kthread)
+	if (has_no_place(t))
 		return READ_DONE;
 	n = proc_task_read(r->task, t->tid, "syscall", text, sizeof(text));
 	if (n == -ESRCH)
@@ -227,7 +265,7 @@ static enum read_result read_place(struct reader *r, struct dump_thread *t, stru
 	if (!s.ip && !s.sp)
 		return READ_DONE;
 	t->compat = r->compat;
-	return walk(r, t, stack, pcs);
+	return walk(r, t, NULL, stack, pcs);
 }
 
 static void read_kernel(struct reader *r, const struct dump_thread *t, char *out, size_t size)
@@ -255,6 +293,50 @@ static int read_stat(struct reader *r, struct dump_thread *t)
 	return 0;
 }
 
+/* What the module has seen of a thread. */
+static void take_seen(const struct reader *r, struct dump_thread *t, const struct module_thread *m)
+{
+	memcpy(t->name, m->name, sizeof(t->name));
+	t->state = m->state;
+	t->kthread = m->flags & KPPROF_THREAD_KERNEL;
+	t->state_ns = r->what & DUMP_TIMES ? m->state_ns : 0;
+	t->have_regs = m->flags & KPPROF_THREAD_REGS;
+	t->known = t->have_regs && !(m->flags & KPPROF_THREAD_RUNNING);
+	t->in_syscall = m->flags & KPPROF_THREAD_SYSCALL;
+	t->syscall = m->nr;
+	memcpy(t->args, m->args, sizeof(t->args));
+	memcpy(t->regs, m->regs, sizeof(t->regs));
+	t->ip = m->ip;
+	t->sp = m->regs[KPPROF_REG_SP];
+	t->compat = m->flags & (KPPROF_THREAD_COMPAT | KPPROF_THREAD_SYSCALL32);
+}
+
+/* As read_once(), by the module; what it says of a thread is of one moment. */
+static enum read_result see_once(struct reader *r, struct dump_thread *t, bool *same)
+{
+	struct stack stack = {.end = KPPROF_END_NO_REGS, .process = NULL};
+	struct module_thread *seen = r->seen;
+	__u64 pcs[USER_FRAMES_MAX];
+	char kernel[TEXT_MAX] = "";
+	enum read_result result = READ_DONE;
+
+	t->note = NULL;
+	take_seen(r, t, seen);
+	if (!has_no_place(t) && t->have_regs)
+		result = walk(r, t, seen, &stack, pcs);
+	if (seen->flags & KPPROF_THREAD_MOVED)
+		result = READ_RUNNING;
+	if (seen->flags & KPPROF_THREAD_RUNNING) {
+		*same = true;
+	} else {
+		read_kernel(r, t, kernel, sizeof(kernel));
+		*same = !t->known ||
+			module_thread_slept(r->module, t->pid, t->tid, seen->generation);
+	}
+	table_place(r->table, t, &stack, kernel);
+	return result;
+}
+
 /* Once; @same is false when it ran meanwhile. */
 static enum read_result read_once(struct reader *r, struct dump_thread *t, bool *same)
 {
@@ -264,6 +346,15 @@ static enum read_result read_once(struct reader *r, struct dump_thread *t, bool 
 	uint64_t before, after;
 	enum read_result result;
 
+	if (r->module) {
+		int err = module_thread_read(r->module, t->pid, t->tid, r->seen);
+
+		if (!err || err == -ESRCH)
+			return err ? READ_GONE : see_once(r, t, same);
+		/* A module that does not know the command. */
+		genl_close(r->module);
+		r->module = NULL;
+	}
 	t->note = NULL;
 	*same = true;
 	if (runs_so_far(r, t->tid, &before) || read_stat(r, t))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading one thread where it sleeps: its files under /proc and its stack, with proof that it did
- * not run meanwhile, which is how often it has got a CPU before and after.
+ * Reading one thread where it sleeps: what the module or its files under /proc say of it, and its
+ * stack, with proof that it did not run meanwhile, which is how often it has got a CPU before and
+ * after. The module also knows the registers, and the stack of one that runs.
  */
 #ifndef KPPROF_THREADS_READER_H
 #define KPPROF_THREADS_READER_H
@@ -11,8 +12,10 @@
 #include <sys/types.h>
 
 struct dump_thread;
+struct genl;
 struct image;
 struct image_store;
+struct module_thread;
 struct process;
 struct processes;
 struct table;
@@ -46,10 +49,17 @@ struct reader {
 	bool no_schedstat;
 	int64_t clock_offset;
 	bool has_clock;
+	struct genl *module;
+	struct module_thread *seen;
 };
 
-/** reader_init() - nothing open yet; the public fields are set by the caller before */
-void reader_init(struct reader *r);
+/**
+ * reader_init() - nothing open yet, but the module if there is one; the public fields are set by
+ * the caller before
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int reader_init(struct reader *r);
 
 /** reader_deinit() - close what is open */
 void reader_deinit(struct reader *r);

@@ -2,12 +2,15 @@
 #include "sleeping.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "../engine/user_stack.h"
 #include "../image/maps.h"
 #include "../image/store.h"
+#include "dump.h"
 
 enum { PAGE = 4096, WINDOW = 2 * PAGE };
 
@@ -68,15 +71,15 @@ static int read_memory(void *ctx, __u64 addr, __u64 *val)
 	return err;
 }
 
-unsigned int sleeping_walk(struct image_store *store, pid_t tid, struct maps *maps, uint64_t ip,
-			   uint64_t sp, __u64 *pcs, unsigned int max, struct kpprof_walk *walk,
-			   struct image **awaited)
+unsigned int sleeping_walk(struct image_store *store, const struct dump_thread *t,
+			   struct maps *maps, __u64 *pcs, unsigned int max,
+			   struct kpprof_walk *walk, struct image **awaited)
 {
 	struct memory m;
 	unsigned int n;
 
 	/* Not all of it: the windows are large, and filled when they are used. */
-	m.tid = tid;
+	m.tid = t->tid;
 	m.maps = maps;
 	m.next = 0;
 	m.windows[0].base = m.windows[1].base = 0;
@@ -86,12 +89,14 @@ unsigned int sleeping_walk(struct image_store *store, pid_t tid, struct maps *ma
 	*walk = (struct kpprof_walk){
 		.maps = maps->walk,
 		.nmaps = maps->n,
-		.ip = ip,
-		.regs[KPPROF_REG_SP] = sp,
-		.only_sp = 1,
+		.ip = t->ip,
+		.regs[KPPROF_REG_SP] = t->sp,
+		.only_sp = !t->have_regs,
 		.read = read_memory,
 		.ctx = &m,
 	};
+	if (t->have_regs)
+		memcpy(walk->regs, t->regs, sizeof(walk->regs));
 	n = kpprof_walk(walk, pcs, max);
 	if (walk->end == KPPROF_END_PENDING)
 		*awaited = maps->images[walk->end_map];

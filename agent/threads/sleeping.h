@@ -3,11 +3,9 @@
 #ifndef KPPROF_THREADS_SLEEPING_H
 #define KPPROF_THREADS_SLEEPING_H
 
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "../../kmod/walk.h"
 
+struct dump_thread;
 struct image;
 struct image_store;
 struct maps;
@@ -15,10 +13,8 @@ struct maps;
 /**
  * sleeping_walk() - walk a user stack of which ip and sp are known
  * @store: images
- * @tid: thread, whose memory is read
+ * @t: thread, whose memory is read: tid, ip, sp, and regs if it has them
  * @maps: its mappings
- * @ip: user instruction pointer
- * @sp: user stack pointer
  * @pcs: out: frames, leaf first
  * @max: room
  * @walk: out: end and guesses
@@ -28,8 +24,8 @@ struct maps;
  *
  * Return: number of frames.
  */
-unsigned int sleeping_walk(struct image_store *store, pid_t tid, struct maps *maps, uint64_t ip,
-			   uint64_t sp, __u64 *pcs, unsigned int max, struct kpprof_walk *walk,
-			   struct image **awaited);
+unsigned int sleeping_walk(struct image_store *store, const struct dump_thread *t,
+			   struct maps *maps, __u64 *pcs, unsigned int max,
+			   struct kpprof_walk *walk, struct image **awaited);
 
 #endif /* KPPROF_THREADS_SLEEPING_H */

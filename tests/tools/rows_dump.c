@@ -16,8 +16,8 @@
 #include "../../agent/image/elf.h"
 #include "../../agent/image/rows.h"
 
-static const char *const kinds[] = {"none", "stop",   "cfa",	"deref",
-				    "plt",  "signal", "switch", "unsupported"};
+static const char *const kinds[] = {"none",   "stop",	"cfa",	       "deref", "plt",
+				    "signal", "switch", "unsupported", "clone"};
 static const char *const fps[] = {"same", "cfa", "fp", "lost"};
 
 static void dump(const struct elf_image *img, const struct kpprof_rows *rows)

@@ -621,6 +621,43 @@ static void test_thread_exit(void **state)
 	assert_int_equal(kind_at(&rows, 0x1ffe), KPPROF_RULE_NONE);
 }
 
+/* glibc's clone3: described up to the system call, and the child again; musl's: not at all. */
+static void test_clone(void **state)
+{
+	static const uint8_t glibc[] = {0x0f, 0x05, 0x48, 0x85, 0xc0, 0x7c, 0x18, 0x74,
+					0x01, 0xc3, 0x31, 0xed, 0x48, 0x83, 0xe4, 0xf0};
+	static const uint8_t musl[] = {0x0f, 0x05, 0x85, 0xc0, 0x75, 0x10, 0x31, 0xed, 0x5f, 0x41,
+				       0xff, 0xd1, 0x89, 0xc7, 0x31, 0xc0, 0xb0, 60,   0x0f, 0x05};
+	static const uint8_t other[] = {0x0f, 0x05, 0x48, 0x85, 0xc0, 0x7c, 0x18, 0x74, 0x01, 0xc3};
+	_cleanup_buf_ struct buf block = {0};
+	uint8_t code[CODE_SIZE];
+	struct frames f = {0};
+	struct kpprof_rows rows;
+
+	(void)state;
+	memset(code, 0x90, sizeof(code));
+	memcpy(code + 0x107, glibc, sizeof(glibc));
+	memcpy(code + 0x207, other, sizeof(other));
+	memcpy(code + 0x400, musl, sizeof(musl));
+	put_cie(&f, "zR");
+	FDE(&f, 0x1100, 0x07, 0);
+	FDE(&f, 0x1111, 0x10, 0);
+	FDE(&f, 0x1200, 0x07, 0);
+	FDE(&f, 0x1211, 0x10, 0);
+	build_code(code, sizeof(code), &f, 0, &block, &rows);
+	assert_int_equal(kind_at(&rows, 0x1106), KPPROF_RULE_CFA);
+	assert_int_equal(kind_at(&rows, 0x1107), KPPROF_RULE_CLONE);
+	assert_int_equal(kind_at(&rows, 0x1110), KPPROF_RULE_CLONE);
+	assert_int_equal(kind_at(&rows, 0x1111), KPPROF_RULE_CFA);
+	assert_int_equal(kind_at(&rows, 0x1209), KPPROF_RULE_NONE);
+	assert_int_equal(kind_at(&rows, 0x13ff), KPPROF_RULE_NONE);
+	assert_int_equal(kind_at(&rows, 0x1402), KPPROF_RULE_CLONE);
+	assert_int_equal(kind_at(&rows, 0x1405), KPPROF_RULE_CLONE);
+	assert_int_equal(kind_at(&rows, 0x1406), KPPROF_RULE_STOP);
+	assert_int_equal(kind_at(&rows, 0x1413), KPPROF_RULE_STOP);
+	assert_int_equal(kind_at(&rows, 0x1414), KPPROF_RULE_NONE);
+}
+
 /* call rel32 from 0x1100 and, backwards, from covered code at 0x1800, to 0x1010 and 0x1200. */
 static void test_entry_and_calls(void **state)
 {
@@ -680,16 +717,17 @@ static void test_self(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ranges),		cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_functions),	cmocka_unit_test(test_pc_max),
-		cmocka_unit_test(test_nothing),		cmocka_unit_test(test_too_many_rules),
-		cmocka_unit_test(test_overlaps),	cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_damaged_block),	cmocka_unit_test(test_eh_frame),
-		cmocka_unit_test(test_debug_frame),	cmocka_unit_test(test_eh_frame_hdr),
-		cmocka_unit_test(test_empty_entries),	cmocka_unit_test(test_damaged_frames),
-		cmocka_unit_test(test_cut_frames),	cmocka_unit_test(test_endless_rows),
-		cmocka_unit_test(test_trampolines),	cmocka_unit_test(test_thread_exit),
-		cmocka_unit_test(test_entry_and_calls), cmocka_unit_test(test_self),
+		cmocka_unit_test(test_ranges),	      cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_functions),     cmocka_unit_test(test_pc_max),
+		cmocka_unit_test(test_nothing),	      cmocka_unit_test(test_too_many_rules),
+		cmocka_unit_test(test_overlaps),      cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_damaged_block), cmocka_unit_test(test_eh_frame),
+		cmocka_unit_test(test_debug_frame),   cmocka_unit_test(test_eh_frame_hdr),
+		cmocka_unit_test(test_empty_entries), cmocka_unit_test(test_damaged_frames),
+		cmocka_unit_test(test_cut_frames),    cmocka_unit_test(test_endless_rows),
+		cmocka_unit_test(test_trampolines),   cmocka_unit_test(test_thread_exit),
+		cmocka_unit_test(test_clone),	      cmocka_unit_test(test_entry_and_calls),
+		cmocka_unit_test(test_self),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,6 +194,30 @@ static void test_signal_restores_everything(void **state)
 	assert_int_equal(w.guesses, 0);
 }
 
+/* Parent and child come out of the same system call, and only rax tells which is which. */
+static void test_clone(void **state)
+{
+	const struct kpprof_rule clone = {
+		.kind = KPPROF_RULE_CLONE, .reg = KPPROF_REG_SP, .off = 8};
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, clone);
+	row(&s, CODE + 0x100, stop);
+	s.stack[0] = CODE + 0x101;
+	w = walk_from(&s, CODE + 2, STACK, 0);
+	w.regs[KPPROF_REG_AX] = 0;
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 1);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+	w = walk_from(&s, CODE + 2, STACK, 0);
+	w.regs[KPPROF_REG_AX] = (__u64)-38;
+	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+}
+
 static void test_ends(void **state)
 {
 	static struct space s;
@@ -522,6 +546,7 @@ int main(void)
 		cmocka_unit_test(test_call_at_end_of_row),
 		cmocka_unit_test(test_deref_and_plt),
 		cmocka_unit_test(test_signal_restores_everything),
+		cmocka_unit_test(test_clone),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_too_deep),
 		cmocka_unit_test(test_frame_pointer_without_rows),

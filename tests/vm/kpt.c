@@ -7,6 +7,9 @@
  *   kpt cycles N PID KO      load KO, arm, sample, disarm or just die, unload: N times
  *   kpt abuse                messages that are wrong in a known way, and what they must be answered
  * with kpt random N SEED        N messages of random shape
+ *   kpt threads [PID...]     THREADS of these processes, or of all
+ *   kpt torn N PID           N dumps of tests/vm/still.c, none with registers that do not belong
+ * together
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,10 +26,11 @@
 #include <libmnl/libmnl.h>
 
 #include "../../uapi/kpprof.h"
+#include "kpt.h"
 
 static struct mnl_socket *sock;
 static unsigned int family, seq;
-static char buf[512 << 10], in[128 << 10];
+static char buf[512 << 10], in[512 << 10];
 static char text[256];
 
 static int find_id(const struct nlattr *a, void *data)
@@ -95,6 +99,19 @@ static int talk(mnl_cb_t cb, void *ctx)
 	return talk_len(((struct nlmsghdr *)buf)->nlmsg_len, cb, ctx);
 }
 
+struct nlmsghdr *kpt_begin(unsigned int cmd, unsigned int flags)
+{
+	struct nlmsghdr *nlh = begin(family, cmd);
+
+	nlh->nlmsg_flags |= (uint16_t)flags;
+	return nlh;
+}
+
+int kpt_talk(mnl_cb_t cb, void *ctx)
+{
+	return talk(cb, ctx);
+}
+
 static int take_family(const struct nlmsghdr *nlh, void *ctx)
 {
 	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), find_id, ctx);
@@ -118,7 +135,7 @@ static int connect_module(void)
 	return err ? err : family ? 0 : -ENOENT;
 }
 
-static void must(int err, const char *what)
+void kpt_must(int err, const char *what)
 {
 	if (!err)
 		return;
@@ -171,7 +188,7 @@ static int print_status(const struct nlmsghdr *nlh, void *ctx)
 static int status(void)
 {
 	begin(family, KPPROF_CMD_STATUS);
-	must(talk(print_status, NULL), "STATUS");
+	kpt_must(talk(print_status, NULL), "STATUS");
 	return 0;
 }
 
@@ -201,7 +218,7 @@ static int hold(unsigned int hz, const char *whom, long seconds)
 {
 	int err = arm(0, hz, (unsigned int)atoi(whom));
 
-	must(err, "ARM");
+	kpt_must(err, "ARM");
 	puts("armed");
 	fflush(stdout);
 	nap_ms(seconds * 1000);
@@ -238,15 +255,15 @@ static int unload(void)
 /* One client's life, in a process of its own; every third one dies armed. */
 static void live(unsigned int i, unsigned int pid, int armed)
 {
-	must(connect_module(), "connecting");
-	must(arm(i % KPPROF_ARMS_MAX, 997, pid), "ARM");
+	kpt_must(connect_module(), "connecting");
+	kpt_must(arm(i % KPPROF_ARMS_MAX, 997, pid), "ARM");
 	close(armed);
 	if (i % 2)
-		must(arm((i + 1) % KPPROF_ARMS_MAX, 499, 0), "ARM of the box");
+		kpt_must(arm((i + 1) % KPPROF_ARMS_MAX, 499, 0), "ARM of the box");
 	nap_ms(20);
 	if (i % 3) {
 		begin(family, KPPROF_CMD_DISARM);
-		must(talk(NULL, NULL), "DISARM");
+		kpt_must(talk(NULL, NULL), "DISARM");
 	}
 	_exit(0);
 }
@@ -258,7 +275,7 @@ static int cycles(unsigned int n, unsigned int pid, const char *ko)
 		pid_t child;
 		char none;
 
-		must(load(ko), "loading");
+		kpt_must(load(ko), "loading");
 		if (pipe(fds))
 			return 1;
 		child = fork();
@@ -282,7 +299,7 @@ static int cycles(unsigned int n, unsigned int pid, const char *ko)
 			fprintf(stderr, "kpt: cycle %u: the client failed\n", i);
 			return 1;
 		}
-		must(unload(), "unloading");
+		kpt_must(unload(), "unloading");
 	}
 	printf("%u cycles\n", n);
 	return 0;
@@ -491,11 +508,33 @@ static void abuse_arms(void)
 	expect("an attribute longer than its message", talk(NULL, NULL), -EINVAL);
 }
 
+static void abuse_threads(void)
+{
+	struct nlmsghdr *nlh;
+
+	kpt_begin(KPPROF_CMD_THREADS, 0);
+	expect("threads, not as a dump", talk(NULL, NULL), -EOPNOTSUPP);
+	nlh = kpt_begin(KPPROF_CMD_THREADS, NLM_F_DUMP);
+	mnl_attr_put_u32(nlh, KPPROF_A_PID, 0x7fffffff);
+	expect("threads of nobody", talk(NULL, NULL), 0);
+	nlh = kpt_begin(KPPROF_CMD_THREADS, NLM_F_DUMP);
+	mnl_attr_put_u16(nlh, KPPROF_A_PID, 1);
+	expect("a process of two bytes", talk(NULL, NULL), -EINVAL);
+	nlh = kpt_begin(KPPROF_CMD_THREADS, NLM_F_DUMP);
+	mnl_attr_put_u32(nlh, KPPROF_A_HZ, 1);
+	expect("threads at a rate", talk(NULL, NULL), -EINVAL);
+	nlh = kpt_begin(KPPROF_CMD_THREADS, NLM_F_DUMP);
+	for (unsigned int i = 0; i <= KPPROF_THREAD_PIDS_MAX; i++)
+		mnl_attr_put_u32(nlh, KPPROF_A_PID, i);
+	expect("threads of too many", talk(NULL, NULL), -E2BIG);
+}
+
 static int abuse(void)
 {
 	abuse_images();
 	abuse_maps();
 	abuse_arms();
+	abuse_threads();
 	begin(family, KPPROF_CMD_DISARM);
 	expect("DISARM", talk(NULL, NULL), 0);
 	if (!failures)
@@ -569,6 +608,11 @@ static void put_likely(struct nlmsghdr *nlh, unsigned int cmd)
 		if (rnd(2))
 			put_map(nlh, (uint64_t)rnd(1000) << 12, (uint64_t)rnd(9000) << 12, rnd(5));
 		break;
+	case KPPROF_CMD_THREADS:
+		nlh->nlmsg_flags |= NLM_F_DUMP;
+		for (unsigned int i = rnd(4); i; i--)
+			mnl_attr_put_u32(nlh, KPPROF_A_PID, rnd(2) ? (uint32_t)getpid() : rnd(400));
+		break;
 	case KPPROF_CMD_IMAGE:
 		mnl_attr_put_u32(nlh, KPPROF_A_IMAGE, 1 + rnd(8));
 		if (rnd(2)) {
@@ -623,7 +667,7 @@ int main(int argc, char **argv)
 
 	if (!strcmp(what, "cycles") && argc == 5)
 		return cycles((unsigned int)atoi(argv[2]), (unsigned int)atoi(argv[3]), argv[4]);
-	must(connect_module(), "connecting");
+	kpt_must(connect_module(), "connecting");
 	if (!strcmp(what, "status"))
 		return status();
 	if (!strcmp(what, "arm") && argc == 5)
@@ -632,7 +676,12 @@ int main(int argc, char **argv)
 		return abuse();
 	if (!strcmp(what, "random") && argc == 4)
 		return many((unsigned int)atoi(argv[2]), (unsigned int)atoi(argv[3]));
-	fputs("usage: kpt status | arm HZ PID|box SECS | cycles N PID KO | abuse | random N SEED\n",
+	if (!strcmp(what, "threads"))
+		return kpt_threads(argv + 2, (unsigned int)argc - 2);
+	if (!strcmp(what, "torn") && argc == 4)
+		return kpt_threads_torn((unsigned int)atoi(argv[2]), argv[3]);
+	fputs("usage: kpt status | arm HZ PID|box SECS | cycles N PID KO | abuse | random N SEED | "
+	      "threads [PID...] | torn N PID\n",
 	      stderr);
 	return 2;
 }
