@@ -25,6 +25,9 @@
 /* A frame pointer further from the stack pointer than this is some other value. */
 #define FRAME_MAX (1u << 20)
 
+/* Where a frame's rbx is. It is read only when a rule asks for it, which is seldom. */
+enum bx { BX_REGISTER, BX_SAVED, BX_LOST };
+
 /**
  * struct frame - the frame that the walk stands in
  * @pc: where it executes, or the return address into it
@@ -33,6 +36,8 @@
  * @fp_unsure: fp came through code that may have changed it
  * @sp: stack pointer
  * @fp: frame pointer register
+ * @bx: where its rbx is: in w->regs, saved at @bx_at, or not known
+ * @bx_at: address
  */
 struct frame {
 	__u64 pc;
@@ -41,6 +46,8 @@ struct frame {
 	bool fp_unsure;
 	__u64 sp;
 	__u64 fp;
+	enum bx bx;
+	__u64 bx_at;
 };
 
 const struct kpprof_rule *kpprof_rows_find(const struct kpprof_rows *rows, __u64 pc, __u64 *start)
@@ -65,8 +72,7 @@ const struct kpprof_rule *kpprof_rows_find(const struct kpprof_rows *rows, __u64
 
 static bool rule_valid(const struct kpprof_rule *r)
 {
-	return r->kind < __KPPROF_RULE_KINDS && r->fp < __KPPROF_FP_KINDS &&
-	       r->reg < KPPROF_NREGS && !r->flags;
+	return r->kind < __KPPROF_RULE_KINDS && r->fp < __KPPROF_FP_KINDS && r->reg < KPPROF_NREGS;
 }
 
 int kpprof_rows_check(const struct kpprof_rows *rows)
@@ -301,6 +307,7 @@ static bool guess(struct kpprof_walk *w, struct frame *f, __u64 function)
 		return false;
 	step_to(f, best_slot, best_val);
 	f->fp_unsure = true;
+	f->bx = BX_LOST;
 	w->guesses++;
 	return true;
 }
@@ -334,6 +341,7 @@ static bool step_fp(struct kpprof_walk *w, struct frame *f)
 		return false;
 	step_to(f, f->fp + 8, ra);
 	f->fp = fp;
+	f->bx = BX_LOST;
 	return true;
 }
 
@@ -356,6 +364,7 @@ static bool step_without_rows(struct kpprof_walk *w, struct frame *f, const stru
 		if ((top || slot != f->sp) && peek(w, slot, &ra) &&
 		    call_before(w, ra, &to) != CALL_NONE) {
 			step_to(f, slot, ra);
+			f->bx = BX_LOST;
 			return true;
 		}
 	}
@@ -384,6 +393,7 @@ static bool step_signal(struct kpprof_walk *w, struct frame *f)
 	f->exact = true;
 	f->regs_known = true;
 	f->fp_unsure = false;
+	f->bx = BX_REGISTER;
 	return true;
 }
 
@@ -394,7 +404,10 @@ static bool rule_base(struct kpprof_walk *w, const struct frame *f, const struct
 		*base = f->sp;
 	} else if (rule->reg == KPPROF_REG_FP) {
 		*base = f->fp;
-	} else if (f->regs_known && rule->reg < KPPROF_NREGS) {
+	} else if (rule->reg == KPPROF_REG_BX && f->bx == BX_SAVED) {
+		return read_word(w, f->bx_at, base);
+	} else if (rule->reg < KPPROF_NREGS &&
+		   (rule->reg == KPPROF_REG_BX ? f->bx == BX_REGISTER : f->regs_known)) {
 		*base = w->regs[rule->reg];
 	} else {
 		w->end = KPPROF_END_UNSUPPORTED;
@@ -436,6 +449,16 @@ static void restore_fp(struct kpprof_walk *w, struct frame *f, const struct kppr
 		f->fp_unsure = true;
 	else if (rule->fp == KPPROF_FP_CFA)
 		f->fp_unsure = false;
+}
+
+static void restore_bx(struct frame *f, const struct kpprof_rule *rule, __u64 cfa)
+{
+	if (rule->bx == KPPROF_BX_LOST) {
+		f->bx = BX_LOST;
+	} else if (rule->bx) {
+		f->bx = BX_SAVED;
+		f->bx_at = cfa - 8ull * rule->bx;
+	}
 }
 
 /* Whether the frame pointer, which may be anything, leads to a return address. */
@@ -694,6 +717,7 @@ static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof
 	if (!find_cfa(w, f, rule, &cfa) || !read_word(w, cfa - 8, &ra))
 		return false;
 	restore_fp(w, f, rule, cfa);
+	restore_bx(f, rule, cfa);
 	step_to(f, cfa - 8, ra);
 	return true;
 }
@@ -757,6 +781,7 @@ unsigned int kpprof_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max)
 		.exact = true,
 		.regs_known = !w->only_sp,
 		.fp_unsure = w->only_sp,
+		.bx = w->only_sp ? BX_LOST : BX_REGISTER,
 		.sp = sp,
 		.fp = w->only_sp ? 0 : w->regs[KPPROF_REG_FP],
 	};

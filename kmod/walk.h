@@ -15,6 +15,7 @@
 
 /* DWARF register numbers of x86-64 that the walker knows by name. */
 #define KPPROF_REG_AX 0
+#define KPPROF_REG_BX 3
 #define KPPROF_REG_FP 6
 #define KPPROF_REG_SP 7
 #define KPPROF_NREGS  16

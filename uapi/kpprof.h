@@ -543,13 +543,16 @@ enum kpprof_fp_kind {
 	__KPPROF_FP_KINDS
 };
 
+#define KPPROF_BX_LOST 255
+
 /**
  * struct kpprof_rule - how to step out of one frame
  * @kind: enum kpprof_rule_kind
- * @reg: the register that the CFA is computed from: sp and fp are known in every frame, the others
- *only in the frame that was interrupted
+ * @reg: the register that the CFA is computed from: sp, fp and rbx are known in every frame, the
+ *others only in the frame that was interrupted
  * @fp: enum kpprof_fp_kind
- * @flags: zero
+ * @bx: where the caller's rbx was saved: CFA - 8 * bx; 0: still in the register; KPPROF_BX_LOST:
+ *not recoverable. The dynamic linker finds its CFA by rbx, deep below what it calls.
  * @off: bytes
  * @off2: bytes; zero unless the kind names it
  * @fp_off: bytes; zero unless @fp uses it
@@ -561,7 +564,7 @@ struct kpprof_rule {
 	__u8 kind;
 	__u8 reg;
 	__u8 fp;
-	__u8 flags;
+	__u8 bx;
 	__s32 off;
 	__s32 off2;
 	__s32 fp_off;

@@ -168,6 +168,24 @@ static void read_fp(Dwarf_Frame *frame, struct kpprof_rule *r)
 	r->fp_off = (int32_t)off;
 }
 
+/* rbx is saved at a multiple of 8 bytes below the CFA, or not in a way that a rule can say. */
+static void read_bx(Dwarf_Frame *frame, struct kpprof_rule *r)
+{
+	Dwarf_Op mem[3], *ops;
+	int64_t off = 0;
+	size_t n;
+
+	r->bx = KPPROF_BX_LOST;
+	if (dwarf_frame_register(frame, KPPROF_REG_BX, mem, &ops, &n) != 0)
+		return;
+	/* elfutils 0.188 does not know that rbx is the callee's to save, and says "undefined" of
+	 * one that is not mentioned; what compilers never write is taken for that, too. */
+	if (!n)
+		r->bx = 0;
+	else if (at_cfa(ops, n, &off) && off < 0 && off > -8 * KPPROF_BX_LOST && off % 8 == 0)
+		r->bx = (uint8_t)(-off / 8);
+}
+
 /* The caller's stack pointer is the CFA, unless it is said to be something else. */
 static bool sp_is_cfa(Dwarf_Frame *frame)
 {
@@ -209,5 +227,6 @@ struct kpprof_rule cfi_rule(Dwarf_Frame *frame, int ra)
 	if (!sp_is_cfa(frame) || !read_cfa(frame, &r))
 		return unsupported;
 	read_fp(frame, &r);
+	read_bx(frame, &r);
 	return r;
 }

@@ -333,6 +333,7 @@ static struct kpprof_rule frame_rule(int32_t delta)
 		.kind = KPPROF_RULE_CFA,
 		.reg = KPPROF_REG_SP,
 		.fp = KPPROF_FP_SAME,
+		.bx = KPPROF_BX_LOST,
 		.off = delta + 8,
 	};
 

@@ -28,8 +28,8 @@ static void dump(const struct elf_image *img, const struct kpprof_rows *rows)
 
 		/* Rows may end between segments. */
 		if (elf_offset_to_vaddr(img, rows->pcs[i], &vaddr))
-			printf("%" PRIx64 " %s %u %d %d %s %d\n", vaddr, kinds[r->kind], r->reg,
-			       r->off, r->off2, fps[r->fp], r->fp_off);
+			printf("%" PRIx64 " %s %u %d %d %s %d %u\n", vaddr, kinds[r->kind], r->reg,
+			       r->off, r->off2, fps[r->fp], r->fp_off, r->bx);
 	}
 }
 

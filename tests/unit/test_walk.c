@@ -126,6 +126,49 @@ static void test_cfa_chain(void **state)
 	assert_int_equal(w.depth, 8 * 12);
 }
 
+/*
+ * The shape of the dynamic linker's trampoline: a CFA at rbx + 16, below which two functions were
+ * called, of which the inner one saved rbx, or not, or did so in a way that is not known.
+ */
+static enum kpprof_end walk_trampoline(uint8_t inner_bx, uint64_t leaf_rbx, unsigned int *depth)
+{
+	static struct space s;
+	struct kpprof_rule inner = cfa(KPPROF_REG_SP, 24);
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	space_init(&s);
+	inner.bx = inner_bx;
+	row(&s, CODE + 0x000, inner);
+	row(&s, CODE + 0x100, cfa(KPPROF_REG_SP, 8));
+	row(&s, CODE + 0x200, cfa(KPPROF_REG_BX, 16));
+	row(&s, CODE + 0x300, stop);
+	s.stack[1] = STACK + 8 * 20; /* rbx of the caller, at CFA - 16 */
+	s.stack[2] = CODE + 0x110;
+	s.stack[3] = CODE + 0x210;
+	s.stack[21] = CODE + 0x310; /* rbx + 8 */
+	w = walk_from(&s, CODE + 0x10, STACK, 0);
+	w.regs[KPPROF_REG_BX] = leaf_rbx;
+	*depth = kpprof_walk(&w, pcs, 8);
+	return w.end;
+}
+
+static void test_cfa_from_rbx(void **state)
+{
+	unsigned int depth;
+
+	(void)state;
+	assert_int_equal(walk_trampoline(2, 0, &depth), KPPROF_END_COMPLETE);
+	assert_int_equal(depth, 4);
+	assert_int_equal(walk_trampoline(0, STACK + 8 * 20, &depth), KPPROF_END_COMPLETE);
+	assert_int_equal(depth, 4);
+	assert_int_equal(walk_trampoline(KPPROF_BX_LOST, STACK + 8 * 20, &depth),
+			 KPPROF_END_UNSUPPORTED);
+	assert_int_equal(depth, 3);
+	/* What was saved is no stack. */
+	assert_int_equal(walk_trampoline(0, 0x1000, &depth), KPPROF_END_NO_PROGRESS);
+}
+
 /* A return address that is the first byte after a call belongs to the caller's row, not the next
  * one. */
 static void test_call_at_end_of_row(void **state)
@@ -230,7 +273,7 @@ static void test_ends(void **state)
 	row(&s, CODE + 0x100, (struct kpprof_rule){.kind = KPPROF_RULE_UNSUPPORTED});
 	row(&s, CODE + 0x200, (struct kpprof_rule){.kind = KPPROF_RULE_SWITCH});
 	row(&s, CODE + 0x300, cfa(KPPROF_REG_SP, 0));
-	row(&s, CODE + 0x400, cfa(3, 8));
+	row(&s, CODE + 0x400, cfa(12, 8));
 	w = walk_from(&s, CODE + 0x100, STACK, 0);
 	kpprof_walk(&w, pcs, 8);
 	assert_int_equal(w.end, KPPROF_END_UNSUPPORTED);
@@ -240,7 +283,7 @@ static void test_ends(void **state)
 	w = walk_from(&s, CODE + 0x300, STACK, 0);
 	kpprof_walk(&w, pcs, 8);
 	assert_int_equal(w.end, KPPROF_END_NO_PROGRESS);
-	/* rbx is known in the interrupted frame, and not in its caller. */
+	/* r12 is known in the interrupted frame, and not in its caller. */
 	s.stack[0] = CODE + 0x401;
 	w = walk_from(&s, CODE, STACK, 0);
 	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
@@ -543,6 +586,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cfa_chain),
+		cmocka_unit_test(test_cfa_from_rbx),
 		cmocka_unit_test(test_call_at_end_of_row),
 		cmocka_unit_test(test_deref_and_plt),
 		cmocka_unit_test(test_signal_restores_everything),
