@@ -45,13 +45,17 @@ struct agent {
 
 #define ARM_AGAIN_NS (2 * NSEC_PER_SEC)
 
-static void serve_index(struct http_request *req, const struct route *route)
+static void serve_index(const struct agent *a, struct http_request *req, const struct route *route)
 {
 	unsigned int counts[ENDPOINT_N] = {0};
 	_cleanup_buf_ struct buf page = {0};
 	int err;
 
 	counts[ENDPOINT_GOROUTINE] = counts[ENDPOINT_THREAD] = find_threads(&route->target);
+	counts[ENDPOINT_BLOCK] = cumulative_stacks(&a->armed, &block_profile, &route->target);
+	counts[ENDPOINT_MUTEX] = cumulative_stacks(&a->armed, &mutex_profile, &route->target);
+	counts[ENDPOINT_THREADCREATE] =
+		cumulative_stacks(&a->armed, &threadcreate_profile, &route->target);
 	err = index_page(route, counts, &page);
 	if (err)
 		http_reply_error(req, 500, "%s", strerror(-err));
@@ -115,7 +119,7 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		return;
 	switch (route->endpoint) {
 	case ENDPOINT_INDEX:
-		serve_index(req, route);
+		serve_index(a, req, route);
 		break;
 	case ENDPOINT_PROFILE:
 		cpu_serve(a->engine, req, &route->target);

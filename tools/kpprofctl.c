@@ -260,18 +260,12 @@ static uint32_t parse_number(const char *text, bool units)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"pid", required_argument, NULL, 'p'},
-		{"comm", required_argument, NULL, 'c'},
-		{"box", no_argument, NULL, 'b'},
-		{"hz", required_argument, NULL, 'z'},
-		{"rate", required_argument, NULL, 'r'},
-		{"kernel", no_argument, NULL, 'k'},
-		{"lease", required_argument, NULL, 'l'},
-		{"for", required_argument, NULL, 'l'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"json", no_argument, NULL, 'j'},	{"pid", required_argument, NULL, 'p'},
+		{"comm", required_argument, NULL, 'c'}, {"box", no_argument, NULL, 'b'},
+		{"hz", required_argument, NULL, 'z'},	{"rate", required_argument, NULL, 'r'},
+		{"kernel", no_argument, NULL, 'k'},	{"lease", required_argument, NULL, 'l'},
+		{"for", required_argument, NULL, 'l'},	{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},	{0},
 	};
 	int c;
 

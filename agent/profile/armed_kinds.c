@@ -9,5 +9,5 @@
 #include "threadcreate.h"
 
 const struct armed_kind *const armed_kinds[] = {
-	&armed_cpu, &block_kind.armed, &mutex_kind.armed, &threadcreate_kind.armed, NULL,
+	&armed_cpu, &block_profile.armed, &mutex_profile.armed, &threadcreate_profile.armed, NULL,
 };

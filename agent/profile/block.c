@@ -109,7 +109,7 @@ static int flush(struct cumulative *c)
 	return wait_watch_flush(c->engine, &w->watch, on_open, flushed, c);
 }
 
-const struct cumulative_kind block_kind = {
+const struct cumulative_kind block_profile = {
 	.armed = {.id = KPPROF_KIND_BLOCK, .name = "block", WATCHED_RATE, CUMULATIVE_ARMED},
 	.size = sizeof(struct watched),
 	.types = {{"contentions", "count"}, {"delay", "nanoseconds"}},
@@ -152,7 +152,7 @@ void block_serve(struct armed_list *l, struct http_request *req, const struct ta
 {
 	const char *wait = http_param(req, "wait");
 	const struct cumulative_view view = {
-		.kind = &block_kind,
+		.kind = &block_profile,
 		.name = "block",
 		.filter = wait ? wait_kinds_parse(wait) : ALL_WAITS & ~IDLE_WAITS,
 		.keep = keep,

@@ -5,7 +5,7 @@
 
 #include "cumulative.h"
 
-extern const struct cumulative_kind block_kind;
+extern const struct cumulative_kind block_profile;
 
 /**
  * block_serve() - answer with the waits of a target

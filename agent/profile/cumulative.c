@@ -173,6 +173,19 @@ void cumulative_move(struct cumulative *c, uint32_t from, uint32_t to, const int
 	requests_move(c, from, to, values, since);
 }
 
+unsigned int cumulative_stacks(const struct armed_list *l, const struct cumulative_kind *kind,
+			       const struct target *target)
+{
+	const struct armed_spec spec = {
+		.kind = &kind->armed, .target = *target, .any_rate = true, .any_kernel = true};
+	const struct cumulative *c = (const struct cumulative *)armed_find(l, &spec);
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; c && i < c->profile.samples.n; i++)
+		n += profile_values(&c->profile, i)[0] != 0;
+	return n;
+}
+
 /* ---- beginning and end */
 
 struct cumulative *cumulative_get(struct cumulative *c)

@@ -32,7 +32,7 @@ struct http_request;
 #define WINDOW_DEFAULT_NS (5 * NSEC_PER_SEC)
 
 /* What one armed profile may occupy; more stacks are counted under [profile full]. */
-enum { CUMULATIVE_BYTES_MAX = 24 << 20 };
+enum { CUMULATIVE_BYTES_MAX = 8 << 20 };
 
 /**
  * struct cumulative_kind - a kind of profile
@@ -138,6 +138,10 @@ struct cumulative_view {
  */
 void cumulative_serve(struct armed_list *l, struct http_request *req, const struct target *target,
 		      const struct cumulative_view *view);
+
+/** cumulative_stacks() - how many stacks are counted for a target, 0 when it is not armed */
+unsigned int cumulative_stacks(const struct armed_list *l, const struct cumulative_kind *kind,
+			       const struct target *target);
 
 /*
  * For a kind's source.

@@ -41,7 +41,7 @@ static int flush(struct cumulative *c)
 	return wait_watch_flush(c->engine, &w->watch, NULL, flushed, c);
 }
 
-const struct cumulative_kind mutex_kind = {
+const struct cumulative_kind mutex_profile = {
 	.armed = {.id = KPPROF_KIND_MUTEX, .name = "mutex", WATCHED_RATE, CUMULATIVE_ARMED},
 	.size = sizeof(struct watched),
 	.types = {{"contentions", "count"}, {"delay", "nanoseconds"}},
@@ -63,7 +63,7 @@ static void text(const struct cumulative *c, const struct profile *p, struct buf
 
 void mutex_serve(struct armed_list *l, struct http_request *req, const struct target *target)
 {
-	const struct cumulative_view view = {.kind = &mutex_kind, .name = "mutex", .text = text};
+	const struct cumulative_view view = {.kind = &mutex_profile, .name = "mutex", .text = text};
 
 	cumulative_serve(l, req, target, &view);
 }

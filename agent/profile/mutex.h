@@ -5,7 +5,7 @@
 
 #include "cumulative.h"
 
-extern const struct cumulative_kind mutex_kind;
+extern const struct cumulative_kind mutex_profile;
 
 /** mutex_serve() - answer with the time that threads waited, by who let them go */
 void mutex_serve(struct armed_list *l, struct http_request *req, const struct target *target);

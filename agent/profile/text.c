@@ -8,6 +8,7 @@
 
 #include "../base/buf.h"
 #include "../base/cleanup.h"
+#include "demangle.h"
 #include "model.h"
 
 struct line {
@@ -40,11 +41,8 @@ static void sort(const struct profile *p, unsigned int by, struct buf *lines)
 }
 
 /* What stands behind '#' is for people, and a name of a thread or file may hold anything. */
-static void put_text(const struct profile *p, struct buf *out, uint32_t string)
+static void put_escaped(struct buf *out, const char *s, size_t len)
 {
-	size_t len;
-	const char *s = profile_text(p, string, &len);
-
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
 
@@ -53,6 +51,24 @@ static void put_text(const struct profile *p, struct buf *out, uint32_t string)
 		else
 			buf_append(out, &s[i], 1);
 	}
+}
+
+static void put_text(const struct profile *p, struct buf *out, uint32_t string)
+{
+	size_t len;
+	const char *s = profile_text(p, string, &len);
+
+	put_escaped(out, s, len);
+}
+
+static void put_function(const struct profile *p, struct buf *out, uint32_t string)
+{
+	_cleanup_buf_ struct buf name = {0};
+	size_t len;
+	const char *s = profile_text(p, string, &len);
+
+	demangle(s, len, &name);
+	put_escaped(out, name.data, name.len);
 }
 
 /* The address behind the call: pprof takes one off each. */
@@ -95,7 +111,7 @@ static void put_frame(const struct profile *p, struct buf *out, uint32_t locatio
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		buf_printf(out, "#\t%#" PRIx64 "\t", pc);
-		put_text(p, out, lines[i].name);
+		put_function(p, out, lines[i].name);
 		put_place(p, out, &key, &lines[i]);
 		buf_puts(out, "\n");
 	}

@@ -292,7 +292,7 @@ static void comment(const struct cumulative *c, struct profile *p)
 				THREADS_MAX, (unsigned long long)t->untracked);
 }
 
-const struct cumulative_kind threadcreate_kind = {
+const struct cumulative_kind threadcreate_profile = {
 	.armed = {.id = KPPROF_KIND_THREADCREATE, .name = "threadcreate", CUMULATIVE_ARMED},
 	.size = sizeof(struct threadcreate),
 	.types = {{"threadcreate", "count"}},
@@ -316,7 +316,7 @@ static void text(const struct cumulative *c, const struct profile *p, struct buf
 void threadcreate_serve(struct armed_list *l, struct http_request *req, const struct target *target)
 {
 	const struct cumulative_view view = {
-		.kind = &threadcreate_kind, .name = "threadcreate", .text = text};
+		.kind = &threadcreate_profile, .name = "threadcreate", .text = text};
 
 	cumulative_serve(l, req, target, &view);
 }

@@ -5,7 +5,7 @@
 
 #include "cumulative.h"
 
-extern const struct cumulative_kind threadcreate_kind;
+extern const struct cumulative_kind threadcreate_profile;
 
 /**
  * threadcreate_serve() - answer with the threads of a target, by the stack of who made them

@@ -112,7 +112,8 @@ static void handle(struct http_request *req, void *ctx)
 
 static int setup(void **state)
 {
-	const struct http_config cfg = {.addr = "127.0.0.1:0"};
+	const struct http_config cfg = {.listen.addr = "127.0.0.1:0"};
+	char why[128];
 
 	(void)state;
 	starts = stops = flushes = 0;
@@ -122,7 +123,8 @@ static int setup(void **state)
 	assert_int_equal(loop_create(&loop), 0);
 	assert_int_equal(engine_create(loop, &engine), 0);
 	armed = (struct armed_list){.engine = engine};
-	assert_int_equal(http_server_create(loop, &cfg, handle, NULL, &server), 0);
+	assert_int_equal(http_server_create(loop, &cfg, handle, NULL, why, sizeof(why), &server),
+			 0);
 	return 0;
 }
 
