@@ -76,25 +76,18 @@ static void put_place(const struct report *r, struct buf *out, uint32_t location
 	}
 }
 
-/* What a location is called when nothing has a name for it. */
-static void put_nameless(const struct report *r, struct buf *out, uint32_t location)
-{
-	const struct profile_location_key key = profile_location_get(&r->profile, location);
-
-	if (key.name)
-		put_string(r, out, key.name);
-	else
-		buf_printf(out, "%#" PRIx64, key.addr);
-}
-
 static void put_block_frame(const struct report *r, struct buf *out, uint32_t location)
 {
+	const struct profile_location_key key = profile_location_get(&r->profile, location);
 	uint32_t n;
 	const struct profile_line *lines = profile_location_lines(&r->profile, location, &n);
 
-	if (!n) {
-		put_nameless(r, out, location);
-		buf_puts(out, "\n\t");
+	/* Frames in brackets are at no place. */
+	if (!n && key.name) {
+		put_string(r, out, key.name);
+		buf_puts(out, "\n");
+	} else if (!n) {
+		buf_printf(out, "%#" PRIx64 "\n\t", key.addr);
 		put_place(r, out, location, NULL);
 		buf_puts(out, "\n");
 	}

@@ -31,6 +31,7 @@
 
 static const char not_met[] =
 	"it runs, or wants to, and got no CPU while it was waited for: it has no stack";
+static const char moved[] = "it ran while it was read: its frames may be of more than one moment";
 static const char not_sampled[] = "it runs, and the kernel does not let the agent sample it";
 
 enum phase {
@@ -52,6 +53,7 @@ enum phase {
  * @later: uint32_t: those of them that need rows of yet another image
  * @unmet: uint32_t: threads that run
  * @nunmet: how many of these were not met yet
+ * @not_sampled: sampling is not possible
  * @deadline: for rows
  */
 struct dump {
@@ -68,6 +70,7 @@ struct dump {
 	struct buf later;
 	struct buf unmet;
 	size_t nunmet;
+	bool not_sampled;
 	size_t next;
 	uint64_t deadline;
 	struct processes *processes;
@@ -209,12 +212,46 @@ static bool met(void *ctx, const struct cpu_sample *s)
 		if (t->tid != s->tid || t->met)
 			continue;
 		t->met = true;
+		t->state = 'R';
 		t->known = false;
 		t->note = NULL;
 		table_place(&d->table, t, &s->stack, NULL);
 		d->nunmet--;
 		break;
 	}
+	return !d->nunmet;
+}
+
+/* Works until the turn is over; false when there is nothing left of this kind. */
+static bool work(struct dump *d, bool (*one)(struct dump *d))
+{
+	uint64_t until = loop_now() + TURN_NS;
+
+	while (one(d))
+		if (loop_now() >= until)
+			return true;
+	return false;
+}
+
+/* One of those that run may be asleep for a moment; they are looked at in turn. */
+static bool catch_one(struct dump *d)
+{
+	size_t n = count32(&d->unmet), i = d->next++ % n;
+	struct dump_thread *t = table_get(&d->table, at32(&d->unmet, i));
+
+	if (!t->met && !reader_open(&d->reader, t->pid) &&
+	    reader_catch(&d->reader, t) == READ_DONE) {
+		t->met = true;
+		d->nunmet--;
+	}
+	return d->nunmet && d->next % n;
+}
+
+static bool catch_some(void *ctx)
+{
+	struct dump *d = ctx;
+
+	work(d, catch_one);
 	return !d->nunmet;
 }
 
@@ -234,18 +271,20 @@ static void begin_sample(struct dump *d)
 {
 	d->nunmet = count32(&d->unmet);
 	d->phase = PHASE_RUNNING;
+	d->next = 0;
 	d->running.on_sample = met;
+	d->running.on_tick = catch_some;
 	d->running.on_end = sampled;
 	d->running.ctx = d;
 	if (!d->nunmet) {
 		go_on(d, PHASE_DONE);
 	} else if (running_start(&d->running, d->engine, &d->target, d->nunmet)) {
-		for (size_t i = 0; i < d->nunmet; i++)
-			table_get(&d->table, at32(&d->unmet, i))->note = not_sampled;
-		go_on(d, PHASE_DONE);
+		d->not_sampled = true;
+		go_on(d, PHASE_REST);
 	}
 }
 
+/* What neither slept nor was met has one more chance to be found asleep. */
 static bool rest_one(struct dump *d)
 {
 	struct dump_thread *t;
@@ -254,13 +293,10 @@ static bool rest_one(struct dump *d)
 	if (d->next >= count32(&d->unmet))
 		return false;
 	i = at32(&d->unmet, d->next++);
-	t = table_get(&d->table, i);
-	if (t->met)
+	if (table_get(&d->table, i)->met || read_again(d, i) != READ_RUNNING)
 		return true;
-	read_again(d, i);
 	t = table_get(&d->table, i);
-	if (!t->known && t->state == 'R' && !t->note)
-		t->note = not_met;
+	t->note = t->user_number ? moved : d->not_sampled ? not_sampled : not_met;
 	return true;
 }
 
@@ -272,17 +308,6 @@ static void finish(struct dump *d)
 	table_finish(&d->table);
 	d->done = NULL;
 	done(d->ctx, d);
-}
-
-/* Works until the turn is over; false when there is nothing left of this kind. */
-static bool work(struct dump *d, bool (*one)(struct dump *d))
-{
-	uint64_t until = loop_now() + TURN_NS;
-
-	while (one(d))
-		if (loop_now() >= until)
-			return true;
-	return false;
 }
 
 /* One turn of the phase; false when it is over. */

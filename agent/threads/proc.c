@@ -4,13 +4,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/cleanup.h"
 
-/* PF_KTHREAD of include/linux/sched.h, as field 9 of "stat" has it. */
+/* Fields of "stat" by their numbers in proc(5). */
+enum { STAT_STATE = 3, STAT_FLAGS = 9, STAT_CPU = 39 };
+
+/* PF_KTHREAD of include/linux/sched.h, as the flags in "stat" have it. */
 #define KTHREAD_FLAG 0x00200000ul
 
 ssize_t proc_task_read(int task, pid_t tid, const char *file, char *buf, size_t size)
@@ -28,23 +32,37 @@ ssize_t proc_task_read(int task, pid_t tid, const char *file, char *buf, size_t 
 	return n;
 }
 
+/* Field @n, behind the name's parenthesis. */
+static const char *stat_field(const char *close, unsigned int n)
+{
+	const char *at = close;
+
+	for (unsigned int i = STAT_STATE; at && i <= n; i++)
+		at = strchr(at + 1, ' ');
+	return at ? at + 1 : NULL;
+}
+
 /* The name may hold anything, parentheses too: it ends at the last one. */
 int proc_stat_parse(const char *text, struct proc_stat *out)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
-	unsigned long flags;
+	const char *flags, *cpu;
 	size_t len;
 
 	*out = (struct proc_stat){0};
 	if (!open || !close || close < open)
 		return -EBADMSG;
+	flags = stat_field(close, STAT_FLAGS);
+	cpu = stat_field(close, STAT_CPU);
+	if (!flags || !isdigit((unsigned char)*flags) || !isalpha((unsigned char)close[2]))
+		return -EBADMSG;
 	len = (size_t)(close - open - 1);
 	if (len > sizeof(out->name) - 1)
 		len = sizeof(out->name) - 1;
-	if (sscanf(close, ") %c %*d %*d %*d %*d %*d %lu", &out->state, &flags) != 2)
-		return -EBADMSG;
 	memcpy(out->name, open + 1, len);
-	out->kthread = flags & KTHREAD_FLAG;
+	out->state = close[2];
+	out->kthread = strtoul(flags, NULL, 10) & KTHREAD_FLAG;
+	out->cpu = cpu ? (unsigned int)strtoul(cpu, NULL, 10) : UINT_MAX;
 	return 0;
 }
 

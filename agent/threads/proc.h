@@ -16,11 +16,13 @@
  * @name: comm, cut to 15 bytes; control characters and bytes above 0x7e are still in it
  * @state: R S D T t Z X I and so on
  * @kthread: a kernel thread
+ * @cpu: where it runs, or ran last
  */
 struct proc_stat {
 	char name[16];
 	char state;
 	bool kthread;
+	unsigned int cpu;
 };
 
 /**

@@ -28,26 +28,20 @@ enum {
 	TEXT_MAX = 8192,
 	/* A thread that wakes up so often while it is read is rather met on a CPU. */
 	TRIES = 4,
+	/* Quick looks at one that was not met there yet. */
+	CATCHES = 8,
 };
-
-static const char moved[] = "it ran while it was read: its frames may be of more than one moment";
 
 int reader_init(struct reader *r)
 {
-	char text[TEXT_MAX];
-	_cleanup_close_ int self = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	uint64_t start;
 	char why[128];
 
 	r->pid = 0;
 	r->task = -1;
 	r->process = NULL;
 	r->no_schedstat = false;
-	/* The scheduler's clock, as of the agent's own last entry in it: not much more than a tick
-	 * ago. */
-	r->has_clock = self >= 0 && proc_task_read(self, gettid(), "sched", text, TEXT_MAX) > 0 &&
-		       !proc_exec_start_parse(text, &start);
-	r->clock_offset = r->has_clock ? (int64_t)(loop_now() - start) : 0;
+	if (r->what & DUMP_TIMES)
+		task_clock_read(&r->clock);
 	r->seen = malloc(sizeof(*r->seen));
 	if (!r->seen)
 		return -ENOMEM;
@@ -141,15 +135,12 @@ static void read_time(const struct reader *r, struct dump_thread *t)
 {
 	char text[TEXT_MAX];
 	uint64_t start;
-	int64_t ns;
 
 	t->state_ns = 0;
-	if (!(r->what & DUMP_TIMES) || !r->has_clock ||
-	    proc_task_read(r->task, t->tid, "sched", text, sizeof(text)) <= 0 ||
-	    proc_exec_start_parse(text, &start))
-		return;
-	ns = (int64_t)(loop_now() - start) - r->clock_offset;
-	t->state_ns = ns > 0 ? (uint64_t)ns : 1;
+	if (r->what & DUMP_TIMES && r->clock.works &&
+	    proc_task_read(r->task, t->tid, "sched", text, sizeof(text)) > 0 &&
+	    !proc_exec_start_parse(text, &start))
+		t->state_ns = task_clock_ago(&r->clock, r->cpu, start);
 }
 
 /*
@@ -189,6 +180,8 @@ static enum read_result walk(struct reader *r, struct dump_thread *t,
 	bool compat = seen ? seen->flags & KPPROF_THREAD_COMPAT : t->compat;
 
 	stack->user = pcs;
+	stack->process = r->process;
+	stack->maps = maps;
 	if (compat || !maps) {
 		stack->end = compat ? KPPROF_END_ABI : KPPROF_END_NO_MAPPING;
 		pcs[0] = t->ip;
@@ -202,9 +195,8 @@ static enum read_result walk(struct reader *r, struct dump_thread *t,
 		r->reloaded = true;
 		if (!process_reload_through(r->processes, r->process, t->tid))
 			stack->nuser = walk_in(r, r->process->maps, t, seen, pcs, &w, &awaited);
+		stack->maps = r->process->maps;
 	}
-	stack->maps = r->process->maps;
-	stack->process = r->process;
 	stack->end = w.end;
 	stack->guesses = w.guesses;
 	/* More stack than the module hands out. */
@@ -243,7 +235,7 @@ static enum read_result read_place(struct reader *r, struct dump_thread *t, stru
 	char text[TEXT_MAX];
 	ssize_t n;
 
-	t->known = false;
+	t->known = t->have_regs = false;
 	if (has_no_place(t))
 		return READ_DONE;
 	n = proc_task_read(r->task, t->tid, "syscall", text, sizeof(text));
@@ -290,6 +282,7 @@ static int read_stat(struct reader *r, struct dump_thread *t)
 	memcpy(t->name, st.name, sizeof(t->name));
 	t->state = st.state;
 	t->kthread = st.kthread;
+	r->cpu = st.cpu;
 	return 0;
 }
 
@@ -340,7 +333,7 @@ static enum read_result see_once(struct reader *r, struct dump_thread *t, bool *
 /* Once; @same is false when it ran meanwhile. */
 static enum read_result read_once(struct reader *r, struct dump_thread *t, bool *same)
 {
-	struct stack stack = {.end = KPPROF_END_NO_REGS, .process = NULL};
+	struct stack stack = {.end = KPPROF_END_NO_REGS};
 	char kernel[TEXT_MAX];
 	__u64 pcs[USER_FRAMES_MAX];
 	uint64_t before, after;
@@ -389,6 +382,33 @@ enum read_result reader_thread(struct reader *r, struct dump_thread *t)
 	}
 	if (same)
 		return result;
-	t->note = moved;
+	t->known = false;
+	return READ_RUNNING;
+}
+
+enum read_result reader_catch(struct reader *r, struct dump_thread *t)
+{
+	struct stack stack = {.end = KPPROF_END_NO_REGS};
+	__u64 pcs[USER_FRAMES_MAX];
+	uint64_t before, after;
+	enum read_result result = READ_RUNNING;
+
+	for (unsigned int i = 0; i < CATCHES; i++) {
+		t->note = NULL;
+		if (runs_so_far(r, t->tid, &before))
+			return READ_GONE;
+		result = read_place(r, t, &stack, pcs);
+		if (result == READ_GONE || runs_so_far(r, t->tid, &after))
+			return READ_GONE;
+		if (result == READ_RUNNING || before != after)
+			continue;
+		/* By now it may be somewhere else again; where it was found, it slept. */
+		if (t->state == 'R')
+			t->state = 'S';
+		t->state_ns = 0;
+		table_place(r->table, t, &stack, NULL);
+		return result;
+	}
+	t->known = false;
 	return READ_RUNNING;
 }

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "clock.h"
+
 struct dump_thread;
 struct genl;
 struct image;
@@ -47,10 +49,10 @@ struct reader {
 	bool compat;
 	bool reloaded;
 	bool no_schedstat;
-	int64_t clock_offset;
-	bool has_clock;
 	struct genl *module;
 	struct module_thread *seen;
+	unsigned int cpu;
+	struct task_clock clock;
 };
 
 /**
@@ -75,9 +77,18 @@ void reader_want_rows(struct reader *r);
  * @r: reader
  * @t: pid and tid are set; the rest is filled in
  *
- * A few times over when the thread runs meanwhile; one that runs each time is READ_RUNNING, with
- * its last stack and a note.
+ * A few times over when the thread runs meanwhile; one that runs each time is READ_RUNNING, and
+ * has the stack that was read last.
  */
 enum read_result reader_thread(struct reader *r, struct dump_thread *t);
+
+/**
+ * reader_catch() - catch a thread that sleeps only for moments
+ *
+ * Reads as little as possible, again and again: no kernel frames, no time.
+ *
+ * Return: READ_RUNNING when it did not succeed, and the stack of @t is what it was.
+ */
+enum read_result reader_catch(struct reader *r, struct dump_thread *t);
 
 #endif /* KPPROF_THREADS_READER_H */

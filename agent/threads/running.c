@@ -45,7 +45,7 @@ static void tick(struct loop_timer *t)
 		return;
 	}
 	loop_timer_set(engine_loop(r->engine), &r->timer, POLL_NS);
-	if (now >= r->until)
+	if (now >= r->until || r->on_tick(r->ctx))
 		cpu_capture_stop(r->engine, &r->capture);
 	/* May end it. */
 	engine_poll(r->engine);

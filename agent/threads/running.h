@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Meeting threads that run: a short sample, which ends as soon as nobody is missing. */
+/*
+ * Meeting threads that run: a short sample, which ends as soon as nobody is missing. Meanwhile
+ * those that sleep for moments may be caught asleep.
+ */
 #ifndef KPPROF_THREADS_RUNNING_H
 #define KPPROF_THREADS_RUNNING_H
 
@@ -11,11 +14,13 @@
 /**
  * struct running - a sample that is being taken; storage is the caller's
  * @on_sample: a thread was met; true when that was the last one
+ * @on_tick: called every few milliseconds meanwhile; true when nobody is missing any more
  * @on_end: called once from the loop when nothing more will come
  * @ctx: for the callbacks
  */
 struct running {
 	bool (*on_sample)(void *ctx, const struct cpu_sample *s);
+	bool (*on_tick)(void *ctx);
 	void (*on_end)(void *ctx);
 	void *ctx;
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../../agent/threads/clock.h"
 #include "../../agent/threads/proc.h"
 
 static void check_stat(const char *text, const char *name, char state)
@@ -41,6 +42,12 @@ static void test_stat(void **state)
 	assert_int_equal(proc_stat_parse("812 nginx S 1", &st), -EBADMSG);
 	assert_int_equal(proc_stat_parse("812 )nginx( S 1 2 3 4 5 6", &st), -EBADMSG);
 	assert_int_equal(proc_stat_parse("812 (nginx) S 1", &st), -EBADMSG);
+	assert_int_equal(
+		proc_stat_parse("812 (x) S 1 812 812 0 -1 4194304 128 0 1 0 0 0 0 0 20 0 "
+				"1 0 90657 2990080 393 1 9 9 9 0 0 0 0 6 0 1 0 0 17 3 0 0 0",
+				&st),
+		0);
+	assert_int_equal(st.cpu, 3);
 }
 
 static void test_syscall(void **state)
@@ -130,6 +137,59 @@ static void test_exec_start(void **state)
 		-EBADMSG);
 }
 
+static const char proc_stat[] = "cpu  1 2 3 4 5 6 7 8 0 0\n"
+				"cpu0 1 2 3 4 5 100 200 50 0 0\n"
+				"cpu2 1 2 3 4 5 1000 0 0 0 0\n"
+				"intr 5 cpu9 1 2 3 4 5 6 7 8\n";
+
+static void test_clock_parse(void **state)
+{
+	static struct task_clock c;
+
+	(void)state;
+	task_clock_parse(proc_stat, 10000000, &c);
+	assert_int_equal(c.ncpus, 3);
+	assert_int_equal(c.cpus[0].irq, 3000000000);
+	assert_int_equal(c.cpus[0].steal, 500000000);
+	assert_int_equal(c.cpus[1].irq, 0);
+	assert_int_equal(c.cpus[2].irq, 10000000000);
+	task_clock_parse("cpu\ncpu1", 1, &c);
+	assert_int_equal(c.ncpus, 0);
+	task_clock_parse("\ncpu4294967295 1 2 3 4 5 6 7 8\n", 1, &c);
+	assert_int_equal(c.ncpus, 0);
+}
+
+#define SEC 1000000000ull
+
+static void test_clock_fit(void **state)
+{
+	static struct task_clock c;
+
+	(void)state;
+	c.ncpus = 2;
+	c.now = 10000 * SEC;
+	c.cpus[0] = (struct clock_cpu){.irq = 1000 * SEC, .steal = 100 * SEC};
+	c.cpus[1] = (struct clock_cpu){.irq = 3000 * SEC, .steal = 0};
+	/* Leaves out nothing, and began half a second later than the boot. */
+	task_clock_fit(&c, 0, 9999 * SEC + SEC / 2);
+	assert_true(c.works && !c.irq && !c.steal);
+	assert_in_range(task_clock_ago(&c, 1, 9899 * SEC + SEC / 2), 100 * SEC, 101 * SEC);
+	/* Leaves out interrupts: the other CPU's clock shows the same moment much earlier. */
+	task_clock_fit(&c, 0, 9000 * SEC);
+	assert_true(c.works && c.irq && !c.steal);
+	assert_in_range(task_clock_ago(&c, 1, 6930 * SEC), 99 * SEC, 101 * SEC);
+	assert_int_equal(task_clock_ago(&c, 0, 9001 * SEC), 1);
+	assert_int_equal(task_clock_ago(&c, 2, 1), 0);
+	task_clock_fit(&c, 0, 8900 * SEC);
+	assert_true(c.works && c.irq && c.steal);
+	/* Fits nothing: a clock of some other kind. */
+	task_clock_fit(&c, 0, 5000 * SEC);
+	assert_false(c.works);
+	assert_int_equal(task_clock_ago(&c, 0, 1), 0);
+	task_clock_fit(&c, 7, 9000 * SEC);
+	assert_false(c.works);
+}
+
 static void test_stack(void **state)
 {
 	char out[64];
@@ -154,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_stat),	       cmocka_unit_test(test_syscall),
 		cmocka_unit_test(test_broken_syscall), cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_exec_start),     cmocka_unit_test(test_stack),
+		cmocka_unit_test(test_clock_parse),    cmocka_unit_test(test_clock_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
