@@ -10,6 +10,7 @@
 #include "../kmod/addr.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "box/pages.h"
 #include "base/loop.h"
 #include "control/arming.h"
 #include "control/control.h"
@@ -142,6 +143,8 @@ static void handle(struct http_request *req, void *ctx)
 	struct agent *a = ctx;
 	struct route route;
 
+	if (pages_serve(req))
+		return;
 	switch (route_parse(http_path(req), http_param(req, "pid"), http_param(req, "comm"),
 			    &a->target, &route)) {
 	case ROUTE_OK:
