@@ -302,7 +302,11 @@ static bool is_one_of(const char *name, const char *const *names)
 	return false;
 }
 
-/* Before Go 1.17 the runtime knew these by their names (and some ids), not by flags. */
+/*
+ * Before Go 1.17 the runtime knew these by their names (and some ids), not by flags. mcall() has
+ * never had the right flag: it leaves a goroutine for good, and what it calls is the outermost
+ * function of the thread's own stack (topofstack() of runtime/traceback.go had it).
+ */
 static uint8_t flags_of(const struct pclntab *t, const struct gofunc *f)
 {
 	static const char *const top[] = {
@@ -310,12 +314,19 @@ static uint8_t flags_of(const struct pclntab *t, const struct gofunc *f)
 		"_rt0_amd64_linux", "_rt0_amd64",     "_rt0_amd64_lib",	 NULL,
 	};
 	static const char *const switches[] = {
-		"runtime.mcall",  "runtime.systemstack",	"runtime.morestack",
-		"runtime.gogo",	  "runtime.asmcgocall",		"runtime.cgocallback",
-		"runtime.gosave", "runtime.cgocallback_gofunc", NULL,
+		"runtime.systemstack",
+		"runtime.morestack",
+		"runtime.gogo",
+		"runtime.asmcgocall",
+		"runtime.cgocallback",
+		"runtime.gosave",
+		"runtime.cgocallback_gofunc",
+		NULL,
 	};
 	const char *name = gotable_string(&t->table.names, f->name);
 
+	if (name && strcmp(name, "runtime.mcall") == 0)
+		return GO_FUNC_TOPFRAME;
 	if (t->table.version >= GO_1_18 || f->flags || !name)
 		return f->flags;
 	if (is_one_of(name, top))

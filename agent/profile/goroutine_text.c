@@ -9,6 +9,7 @@
 #include "../base/loop.h"
 #include "../image/store.h"
 #include "../threads/dump.h"
+#include "demangle.h"
 #include "report.h"
 
 #define NSEC_PER_MIN (60 * NSEC_PER_SEC)
@@ -32,6 +33,17 @@ static void put_string(const struct report *r, struct buf *out, uint32_t string)
 	const char *s = profile_text(&r->profile, string, &len);
 
 	buf_append(out, s, len);
+}
+
+/* A function, with its arguments' types where its name has them; their values are not known. */
+static void put_function(const struct report *r, struct buf *out, uint32_t string)
+{
+	size_t len, before = out->len;
+	const char *s = profile_text(&r->profile, string, &len);
+
+	demangle(s, len, out);
+	if (!buf_error(out) && !memchr(out->data + before, '(', out->len - before))
+		buf_puts(out, "(...)");
 }
 
 static bool has_text(const struct report *r, uint32_t string)
@@ -92,8 +104,8 @@ static void put_block_frame(const struct report *r, struct buf *out, uint32_t lo
 		buf_puts(out, "\n");
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		put_string(r, out, lines[i].name);
-		buf_puts(out, "(...)\n\t");
+		put_function(r, out, lines[i].name);
+		buf_puts(out, "\n\t");
 		put_place(r, out, location, &lines[i]);
 		buf_puts(out, "\n");
 	}

@@ -473,7 +473,7 @@ static void test_rows(void **state)
 	assert_int_equal(rule_at(&o, &rows, shop_symbol("full", "runtime.goexit.abi0"))->kind,
 			 KPPROF_RULE_STOP);
 	assert_int_equal(rule_at(&o, &rows, shop_symbol("full", "runtime.mcall"))->kind,
-			 KPPROF_RULE_SWITCH);
+			 KPPROF_RULE_STOP);
 	assert_int_equal(rule_at(&o, &rows, shop_symbol("full", "runtime.systemstack.abi0"))->kind,
 			 KPPROF_RULE_SWITCH);
 	/* Without a frame the caller's frame pointer is in its register. */
