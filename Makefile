@@ -147,7 +147,7 @@ install-conf:
 	$(Q)$(INSTALL) -D -m 600 tools/packaging/kpprofd.conf $(DESTDIR)$(SYSCONFDIR)/kpprof/kpprofd.conf
 	$(Q)$(INSTALL) -D -m 644 tools/packaging/modprobe.d/kpprof.conf $(DESTDIR)$(SYSCONFDIR)/modprobe.d/kpprof.conf
 install-man:
-	$(Q)for page in docs/man/*.[58]; do \
+	$(Q)for page in docs/man/*.[458]; do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
 	done
 	$(Q)$(INSTALL) -D -m 644 tools/completion/kpprofctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kpprofctl
