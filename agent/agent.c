@@ -24,6 +24,7 @@
 #include "profile/block.h"
 #include "profile/cmdline.h"
 #include "profile/cpu.h"
+#include "profile/deadlock.h"
 #include "profile/format.h"
 #include "profile/goroutine.h"
 #include "profile/mutex.h"
@@ -116,7 +117,10 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		symbol_serve(a->engine, req, &route->target);
 		return;
 	}
-	if (!format_check(req) || serve_armed(a, req, route) || !check_target(req, &route->target))
+	/* The verdict has formats of its own. */
+	if (route->endpoint != ENDPOINT_DEADLOCK && !format_check(req))
+		return;
+	if (serve_armed(a, req, route) || !check_target(req, &route->target))
 		return;
 	switch (route->endpoint) {
 	case ENDPOINT_INDEX:
@@ -127,6 +131,9 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		break;
 	case ENDPOINT_CMDLINE:
 		cmdline_serve(req, &route->target);
+		break;
+	case ENDPOINT_DEADLOCK:
+		deadlock_serve(a->engine, req, &route->target);
 		break;
 	case ENDPOINT_GOROUTINE:
 	case ENDPOINT_THREAD:

@@ -74,7 +74,7 @@ static struct locks *look(char **pids, struct buf *threads)
 	for (; *pids; pids++)
 		read_process(threads, atoi(*pids));
 	if (locks_read((const struct dump_thread *)(const void *)threads->data,
-		       threads->len / sizeof(struct dump_thread), &l))
+		       threads->len / sizeof(struct dump_thread), true, &l))
 		exit(1);
 	return l;
 }
