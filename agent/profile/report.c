@@ -230,10 +230,13 @@ static unsigned int label(struct report *r, size_t i, const struct dump_thread *
 		out[n++] = (struct profile_label){.key = string(p, "tid", err), .num = t->tid};
 	}
 	out[n++] = (struct profile_label){.key = string(p, "state", err),
-					  .str = string(p, report_reason(r, i), err)};
-	if (*wait)
+					  .str = string(p, thread_state(t->state), err)};
+	if (*wait) {
 		out[n++] = (struct profile_label){.key = string(p, "wait", err),
 						  .str = string(p, wait, err)};
+		out[n++] = (struct profile_label){.key = string(p, "reason", err),
+						  .str = string(p, report_reason(r, i), err)};
+	}
 	if (t->stack.guesses)
 		out[n++] = (struct profile_label){.key = string(p, "unwind", err),
 						  .str = string(p, "[guessed]", err)};
