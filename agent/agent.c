@@ -20,6 +20,7 @@
 #include "http/params.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "locks/quick.h"
 #include "profile/armed.h"
 #include "profile/block.h"
 #include "profile/cmdline.h"
@@ -54,6 +55,7 @@ static void serve_index(const struct agent *a, struct http_request *req, const s
 	int err;
 
 	counts[ENDPOINT_GOROUTINE] = counts[ENDPOINT_THREAD] = find_threads(&route->target);
+	counts[ENDPOINT_DEADLOCK] = quick_deadlocks(&route->target);
 	counts[ENDPOINT_BLOCK] = cumulative_stacks(&a->armed, &block_profile, &route->target);
 	counts[ENDPOINT_MUTEX] = cumulative_stacks(&a->armed, &mutex_profile, &route->target);
 	counts[ENDPOINT_THREADCREATE] =
@@ -69,7 +71,7 @@ static void serve_not_here(struct http_request *req, const struct route *route)
 {
 	http_reply_error(req, 501,
 			 "%s is not served by kpprofd %s; this version has profile, goroutine, "
-			 "block, mutex, threadcreate, cmdline and symbol",
+			 "deadlock, block, mutex, threadcreate, cmdline and symbol",
 			 endpoint_name(route->endpoint), KPPROF_VERSION);
 }
 

@@ -143,6 +143,23 @@ static void put_kernel_by_name(struct buf *out, const char *text)
 /* Innermost frames of a thread in a verdict. */
 enum { VERDICT_FRAMES = 6 };
 
+static void put_verdict_frame(const struct report *r, struct buf *out, uint32_t location,
+			      const struct profile_line *line)
+{
+	const struct profile_location_key key = profile_location_get(&r->profile, location);
+
+	buf_puts(out, "    at ");
+	if (line)
+		put_string(r, out, line->name);
+	else if (key.name)
+		put_string(r, out, key.name);
+	else
+		buf_printf(out, "%#" PRIx64, key.addr);
+	buf_puts(out, " ");
+	put_place(r, out, location, line);
+	buf_puts(out, "\n");
+}
+
 void report_frames(void *ctx, size_t i, struct buf *out)
 {
 	const struct report *r = ctx;
@@ -156,14 +173,7 @@ void report_frames(void *ctx, size_t i, struct buf *out)
 
 		if (is_kernel(r, locations[k]))
 			continue;
-		buf_puts(out, "    at ");
-		if (nlines)
-			put_string(r, out, lines[0].name);
-		else
-			put_nameless(r, out, locations[k]);
-		buf_puts(out, " ");
-		put_place(r, out, locations[k], nlines ? &lines[0] : NULL);
-		buf_puts(out, "\n");
+		put_verdict_frame(r, out, locations[k], nlines ? &lines[0] : NULL);
 		shown++;
 	}
 }
