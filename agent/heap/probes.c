@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "probes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "filter.h"
+
+enum { PROBES_MAX = ALLOC_FUNCS_MAX * (PROBE_EXITS_MAX + 1) };
+
+struct heap_probes {
+	unsigned int n;
+	unsigned int stepped;
+	int fds[PROBES_MAX];
+};
+
+int uprobe_type(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+	int type;
+
+	return f && fscanf(f, "%d", &type) == 1 ? type : -ENOENT;
+}
+
+/*
+ * The event has no records of its own, and is not even enabled: its program runs in all threads of
+ * the process that @tid belongs to.
+ */
+static int open_probe(int type, const char *path, pid_t tid, uint64_t offset, int program)
+{
+	struct perf_event_attr attr = {
+		.type = (uint32_t)type,
+		.size = sizeof(attr),
+		.config1 = (uintptr_t)path,
+		.config2 = offset,
+		.sample_period = 1,
+		.disabled = 1,
+	};
+	int fd = (int)syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int add_probe(struct heap_probes *p, int type, const char *path, pid_t tid,
+		     const struct probe_site *site, int program)
+{
+	_cleanup_close_ int owned = program;
+	int fd = program < 0 ? program : open_probe(type, path, tid, site->offset, program);
+
+	if (fd < 0)
+		return fd;
+	p->fds[p->n++] = fd;
+	p->stepped += site->stepped;
+	return 0;
+}
+
+/* Exits before the entry: no call is followed of which the end is not seen. */
+static int add_function(struct heap_probes *p, struct heap_filter *f, int type, const char *path,
+			pid_t tid, const struct alloc_func *func, uint32_t id)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < func->sites.nexits && !err; i++)
+		err = add_probe(p, type, path, tid, &func->sites.exits[i],
+				heap_filter_exit(f, func, &func->sites.exits[i], id));
+	if (!err)
+		err = add_probe(p, type, path, tid, &func->sites.entry,
+				heap_filter_entry(f, func, id));
+	return err;
+}
+
+int heap_probes_open(struct heap_filter *f, pid_t tid, int fd, const struct alloc_func *funcs,
+		     size_t n, struct heap_probes **out)
+{
+	struct heap_probes *p = calloc(1, sizeof(*p));
+	int type = uprobe_type(), err = type < 0 ? type : 0;
+	char path[32];
+
+	if (!p)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* Frees first, for the same reason. */
+	for (int frees = 1; frees >= 0; frees--)
+		for (size_t i = 0; i < n && !err; i++)
+			if ((funcs[i].kind == ALLOC_FREE) == frees)
+				err = add_function(p, f, type, path, tid, &funcs[i], (uint32_t)i);
+	if (err) {
+		heap_probes_close(p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+void heap_probes_close(struct heap_probes *p)
+{
+	if (!p)
+		return;
+	/* In the order of their making, the entries are the last; nothing is sampled without. */
+	while (p->n)
+		close(p->fds[--p->n]);
+	free(p);
+}
+
+unsigned int heap_probes_count(const struct heap_probes *p)
+{
+	return p->n;
+}
+
+unsigned int heap_probes_stepped(const struct heap_probes *p)
+{
+	return p->stepped;
+}
