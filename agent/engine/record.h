@@ -25,6 +25,11 @@
 	(PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_CALLCHAIN | \
 	 PERF_SAMPLE_RAW)
 
+/* And for events of which the raw data is the agent's own (BPF programs). Some carry registers and
+ * stack as well. */
+#define RECORD_RAW_TYPE	      (PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_RAW)
+#define RECORD_RAW_STACK_TYPE (RECORD_RAW_TYPE | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
+
 /* User registers asked for: all general ones and the instruction pointer (asm/perf_regs.h). */
 extern const uint64_t record_regs_mask;
 
@@ -51,6 +56,8 @@ extern const uint64_t record_regs_mask;
  * @guesses: frames found by search
  * @cookie: of the mappings that the module walked with, 0 for none
  * @arm: which arm of the module
+ * @raw: of record_parse_raw()
+ * @raw_len: bytes
  * @context: enum kpprof_context; always _TASK without the module, which alone knows
  */
 struct record_sample {
@@ -75,6 +82,8 @@ struct record_sample {
 	uint32_t cookie;
 	uint8_t arm;
 	uint8_t context;
+	const unsigned char *raw;
+	uint32_t raw_len;
 };
 
 /**
@@ -144,5 +153,12 @@ struct record_module {
  */
 int record_parse_module(const struct perf_event_header *h, const struct record_module *module,
 			struct record *out);
+
+/**
+ * record_parse_raw() - decode a record of events with RECORD_RAW_TYPE or RECORD_RAW_STACK_TYPE
+ *
+ * Return: as record_parse().
+ */
+int record_parse_raw(const struct perf_event_header *h, struct record *out);
 
 #endif /* KPPROF_RECORD_H */

@@ -4,14 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
 #include "filter.h"
+
+/* Probes that one thread takes out. */
+enum { CLOSE_EACH = 4 };
 
 enum { PROBES_MAX = ALLOC_FUNCS_MAX * (PROBE_EXITS_MAX + 1) };
 
@@ -85,7 +91,7 @@ static int add_function(struct heap_probes *p, struct heap_filter *f, int type, 
 }
 
 int heap_probes_open(struct heap_filter *f, pid_t tid, int fd, const struct alloc_func *funcs,
-		     size_t n, struct heap_probes **out)
+		     size_t n, uint32_t first, struct heap_probes **out)
 {
 	struct heap_probes *p = calloc(1, sizeof(*p));
 	int type = uprobe_type(), err = type < 0 ? type : 0;
@@ -98,7 +104,8 @@ int heap_probes_open(struct heap_filter *f, pid_t tid, int fd, const struct allo
 	for (int frees = 1; frees >= 0; frees--)
 		for (size_t i = 0; i < n && !err; i++)
 			if ((funcs[i].kind == ALLOC_FREE) == frees)
-				err = add_function(p, f, type, path, tid, &funcs[i], (uint32_t)i);
+				err = add_function(p, f, type, path, tid, &funcs[i],
+						   first + (uint32_t)i);
 	if (err) {
 		heap_probes_close(p);
 		return err;
@@ -107,13 +114,59 @@ int heap_probes_open(struct heap_filter *f, pid_t tid, int fd, const struct allo
 	return 0;
 }
 
+/* Descriptors that a thread closes. */
+struct closing {
+	unsigned int n;
+	int fds[];
+};
+
+static void *close_some(void *arg)
+{
+	struct closing *c = arg;
+
+	for (unsigned int i = 0; i < c->n; i++)
+		close(c->fds[i]);
+	free(c);
+	return NULL;
+}
+
+/* False when there is no memory or no thread to be had. */
+static bool close_elsewhere(const int *fds, unsigned int n)
+{
+	struct closing *c = malloc(sizeof(*c) + n * sizeof(*fds));
+	pthread_attr_t attr;
+	pthread_t thread;
+	int err;
+
+	if (!c)
+		return false;
+	c->n = n;
+	memcpy(c->fds, fds, n * sizeof(*fds));
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	err = pthread_create(&thread, &attr, close_some, c);
+	pthread_attr_destroy(&attr);
+	if (err)
+		free(c);
+	return !err;
+}
+
+/*
+ * The kernel waits for all that might still be in a probe, for some 100 ms, and that for each one.
+ * Threads wait side by side, and the loop does not.
+ */
 void heap_probes_close(struct heap_probes *p)
 {
 	if (!p)
 		return;
-	/* In the order of their making, the entries are the last; nothing is sampled without. */
-	while (p->n)
-		close(p->fds[--p->n]);
+	while (p->n) {
+		unsigned int n = p->n < CLOSE_EACH ? p->n : CLOSE_EACH;
+
+		p->n -= n;
+		if (!close_elsewhere(p->fds + p->n, n))
+			for (unsigned int i = 0; i < n; i++)
+				close(p->fds[p->n + i]);
+	}
 	free(p);
 }
 

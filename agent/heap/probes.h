@@ -8,6 +8,7 @@
 #define KPPROF_PROBES_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "../image/allocfuncs.h"
@@ -20,15 +21,16 @@ struct heap_probes;
  * @f: has the programs
  * @tid: a thread of the process that lives on; all of its threads are probed
  * @fd: the image that the functions are in
- * @funcs: they; their index is the function's number in records
+ * @funcs: they
  * @n: how many
+ * @first: number of the first one in records
  * @out: the probes
  *
  * Return: 0; -ENOENT when this kernel has no uprobe events; -errno of perf_event_open(2) and
  * bpf(2).
  */
 int heap_probes_open(struct heap_filter *f, pid_t tid, int fd, const struct alloc_func *funcs,
-		     size_t n, struct heap_probes **out);
+		     size_t n, uint32_t first, struct heap_probes **out);
 
 /** heap_probes_close() - take them out; NULL is allowed */
 void heap_probes_close(struct heap_probes *p);
