@@ -28,6 +28,7 @@
 #include "profile/deadlock.h"
 #include "profile/format.h"
 #include "profile/goroutine.h"
+#include "profile/heap.h"
 #include "profile/mutex.h"
 #include "profile/symbol.h"
 #include "profile/threadcreate.h"
@@ -71,7 +72,7 @@ static void serve_not_here(struct http_request *req, const struct route *route)
 {
 	http_reply_error(req, 501,
 			 "%s is not served by kpprofd %s; this version has profile, goroutine, "
-			 "deadlock, block, mutex, threadcreate, cmdline and symbol",
+			 "deadlock, heap, allocs, block, mutex, threadcreate, cmdline and symbol",
 			 endpoint_name(route->endpoint), KPPROF_VERSION);
 }
 
@@ -102,6 +103,10 @@ static bool serve_armed(struct agent *a, struct http_request *req, const struct 
 		return true;
 	case ENDPOINT_MUTEX:
 		mutex_serve(&a->armed, req, &route->target);
+		return true;
+	case ENDPOINT_HEAP:
+	case ENDPOINT_ALLOCS:
+		heap_serve(&a->armed, req, &route->target, endpoint_name(route->endpoint));
 		return true;
 	case ENDPOINT_THREADCREATE:
 		threadcreate_serve(&a->armed, req, &route->target);

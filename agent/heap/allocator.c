@@ -35,22 +35,6 @@ struct allocator_search {
 
 static void ask_next(struct allocator_search *s);
 
-uint64_t process_started(pid_t pid)
-{
-	_cleanup_buf_ struct buf b = {0};
-	unsigned long long started = 0;
-	const char *at;
-
-	if (proc_read(pid, "stat", 4096, &b))
-		return 0;
-	/* The name, which may hold anything, ends at the last parenthesis; the start is the 22nd
-	 * field of proc(5), the 20th behind it. */
-	at = strrchr(b.data, ')');
-	for (int i = 0; at && i < 20; i++)
-		at = strchr(at + 1, ' ');
-	return at && sscanf(at, "%llu", &started) == 1 ? started : 0;
-}
-
 struct allocator *allocator_get(struct allocator *a)
 {
 	a->refs++;

@@ -91,7 +91,4 @@ bool allocator_has(const struct allocator *a, const struct image *image, uint64_
 /** allocator_describe() - for people: "/usr/lib/libjemalloc.so.2"; valid as long as @a */
 const char *allocator_describe(const struct allocator *a);
 
-/** process_started() - when a process started, in clock ticks since the boot; 0 when it is gone */
-uint64_t process_started(pid_t pid);
-
 #endif /* KPPROF_ALLOCATOR_H */

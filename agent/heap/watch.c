@@ -21,7 +21,14 @@
 #include "probes.h"
 #include "processes.h"
 
-enum { RING_BYTES = 2 << 20 };
+/*
+ * The kernel keeps room in the ring for as much of a stack as was asked for, however short it is.
+ * So little is asked for, until so many stacks turned out to be deeper.
+ */
+enum { RING_BYTES = 8 << 20, DUMP_BYTES = 12 << 10, DEEP_STACKS = 8 };
+
+/* The events of a ring. */
+enum { EVENT_STACK, EVENT_LIGHT, EVENT_DEEP, EVENTS };
 
 /* A call that has not returned for so long failed, or never will. */
 #define UNPLACED_NS (5 * NSEC_PER_SEC)
@@ -65,6 +72,14 @@ static bool is_inner(const struct heap_watch *w, pid_t pid, const struct stack *
 			     s->user[1] - s->maps->walk[i].start + s->maps->walk[i].offset);
 }
 
+static int connect_rings(struct heap_watch *w);
+
+static void look_deeper(struct heap_watch *w)
+{
+	if (++w->deep == DEEP_STACKS)
+		connect_rings(w);
+}
+
 static void deliver(struct held *h, const struct stack *stack)
 {
 	const struct heap_held *extra = (const struct heap_held *)h->extra;
@@ -75,6 +90,8 @@ static void deliver(struct held *h, const struct stack *stack)
 	if (!w)
 		return;
 	w->held--;
+	if (stack->end == KPPROF_END_NOT_DUMPED)
+		look_deeper(w);
 	b = blocks_find(&w->blocks, extra->seq);
 	if (!b)
 		return;
@@ -197,7 +214,9 @@ static int connect_rings(struct heap_watch *w)
 
 	w->nrings = 0;
 	for (struct cpu_ring *r = w->set->rings; r && !err; r = r->next) {
-		err = heap_filter_output(w->filter, r->cpu, r->fds[0], r->fds[1]);
+		err = heap_filter_output(w->filter, r->cpu,
+					 r->fds[w->deep < DEEP_STACKS ? EVENT_STACK : EVENT_DEEP],
+					 r->fds[EVENT_LIGHT]);
 		w->nrings++;
 	}
 	return err;
@@ -213,11 +232,14 @@ static int open_rings(struct heap_watch *w)
 		.sample_stack_user = dump_bytes_get(),
 		.sample_period = 1,
 	};
-	struct event_spec specs[2] = {{.attr = attr}, {.attr = attr}};
+	struct event_spec specs[EVENTS] = {{.attr = attr}, {.attr = attr}, {.attr = attr}};
+	struct perf_event_attr *light = &specs[EVENT_LIGHT].attr;
 	int err;
 
-	specs[1].attr.sample_type = RECORD_RAW_TYPE;
-	specs[1].attr.sample_regs_user = specs[1].attr.sample_stack_user = 0;
+	light->sample_type = RECORD_RAW_TYPE;
+	light->sample_regs_user = light->sample_stack_user = 0;
+	if (attr.sample_stack_user > DUMP_BYTES)
+		specs[EVENT_STACK].attr.sample_stack_user = DUMP_BYTES;
 	err = engine_set_open(w->engine, specs, ARRAY_SIZE(specs), RING_BYTES, handle, w, &w->set);
 	return err ? err : connect_rings(w);
 }

@@ -80,6 +80,7 @@ struct heap_watch {
 	struct blocks blocks;
 	unsigned int held;
 	unsigned int nrings;
+	unsigned int deep;
 	uint64_t flush_at;
 	void (*flushed)(void *ctx);
 	struct heap_counts last;
