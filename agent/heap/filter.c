@@ -24,8 +24,8 @@ enum {
 	/* Threads that are inside of a sampled call. */
 	PENDING_MAX = 16384,
 	CPUS_MAX = 4096,
-	/* Bytes of stack below a function's first instruction that it may use itself. */
-	FRAME_MAX = 1 << 16,
+	/* What malloc aligns to: two words. */
+	MALLOC_ALIGNMENT = 16,
 };
 
 /* One on each CPU. */
@@ -40,9 +40,10 @@ struct pending {
 	uint64_t seq; /* 0 when this call is not sampled itself */
 	uint64_t size;
 	uint64_t sp;
-	uint64_t arg; /* first argument */
-	uint64_t ptr; /* what it returned, as far as is known */
-	uint64_t old; /* the sample that is resized, 0 for none */
+	uint64_t arg;	 /* first argument */
+	uint64_t ptr;	 /* what it returned, as far as is known */
+	uint64_t old;	 /* the sample that is resized, 0 for none */
+	uint64_t caller; /* its return address, at @sp */
 };
 
 struct live_key {
@@ -242,8 +243,20 @@ static void find_old(const struct heap_filter *f, struct bpf_code *c, bool resiz
 	bpf_land(c, sampled);
 }
 
+/* Register 0 = 0, and 64 bits of the program's memory at register 3 are at @at of the stack. */
+static void read_user(struct bpf_code *c, int at)
+{
+	bpf_move(c, BPF_REG_1, FP);
+	bpf_add(c, BPF_REG_1, at);
+	bpf_set(c, BPF_REG_2, 8);
+	bpf_call(c, BPF_FUNC_probe_read_user);
+}
+
 static void store_pending(const struct heap_filter *f, struct bpf_code *c, int32_t pushed)
 {
+	bpf_load(c, BPF_REG_3, REGS, REG(rsp));
+	bpf_add(c, BPF_REG_3, pushed);
+	read_user(c, AT_PENDING + PENDING(caller));
 	bpf_load(c, BPF_REG_1, FP, AT_SEQ);
 	bpf_store(c, FP, AT_PENDING + PENDING(seq), BPF_REG_1);
 	bpf_store(c, FP, AT_PENDING + PENDING(size), BPF_REG_7);
@@ -266,9 +279,10 @@ static void emit_alloc(const struct heap_filter *f, struct bpf_code *c,
 	bool resizes = func->kind == ALLOC_RESIZE || func->kind == ALLOC_RESIZE_ARRAY;
 
 	get_size(c, (enum alloc_kind)func->kind, BPF_REG_7);
-	if (func->flags & ALLOC_NULL_LEAVES) {
+	/* Then the other function counts. */
+	if (func->flags & ALLOC_LEAVES && (resizes || func->kind == ALLOC_ALIGNED)) {
 		bpf_load(c, BPF_REG_1, REGS, REG(rdi));
-		bpf_end_if(c, BPF_JEQ, BPF_REG_1, 0);
+		bpf_end_if(c, BPF_JLE, BPF_REG_1, resizes ? 0 : MALLOC_ALIGNMENT);
 	}
 	get_state(f, c, BPF_REG_8);
 	bpf_count(c, BPF_REG_8, STATE(counts.allocs));
@@ -279,7 +293,7 @@ static void emit_alloc(const struct heap_filter *f, struct bpf_code *c,
 	end_pending(f, c);
 	choose(f, c);
 	find_old(f, c, resizes);
-	store_pending(f, c, (int32_t)func->sites.entry.add);
+	store_pending(f, c, func->sites.entry.depth);
 	bpf_load(c, BPF_REG_9, FP, AT_SEQ);
 	bpf_end_if(c, BPF_JEQ, BPF_REG_9, 0);
 	zero_record(c);
@@ -299,11 +313,8 @@ static void get_result(struct bpf_code *c, const struct alloc_func *func,
 		bpf_add(c, BPF_REG_8, (int32_t)site->add);
 		return;
 	}
-	bpf_move(c, BPF_REG_1, FP);
-	bpf_add(c, BPF_REG_1, AT_INDEX);
-	bpf_set(c, BPF_REG_2, 8);
 	bpf_load(c, BPF_REG_3, BPF_REG_7, PENDING(arg));
-	bpf_call(c, BPF_FUNC_probe_read_user);
+	read_user(c, AT_INDEX);
 	bpf_end_if(c, BPF_JNE, BPF_REG_0, 0);
 	bpf_load(c, BPF_REG_8, FP, AT_INDEX);
 }
@@ -344,6 +355,31 @@ static void emit_replaced(const struct heap_filter *f, struct bpf_code *c)
 	bpf_store(c, BPF_REG_7, PENDING(ptr), BPF_REG_8);
 }
 
+/*
+ * Ends the program when this is not the call at register 7: code may be shared with other
+ * functions, and a call that is over is kept until the next one. In it the stack pointer is where
+ * it belongs, and the return address is the one that it had.
+ */
+static void check_call(struct bpf_code *c, const struct probe_site *site)
+{
+	unsigned int same;
+
+	if (site->depth >= 0) {
+		bpf_load(c, BPF_REG_1, BPF_REG_7, PENDING(sp));
+		bpf_load(c, BPF_REG_2, REGS, REG(rsp));
+		bpf_emit(c, BPF_ALU64 | BPF_SUB | BPF_X, BPF_REG_1, BPF_REG_2, 0, 0);
+		bpf_end_if(c, BPF_JNE, BPF_REG_1, site->depth);
+	}
+	bpf_load(c, BPF_REG_3, BPF_REG_7, PENDING(sp));
+	read_user(c, AT_INDEX);
+	bpf_end_if(c, BPF_JNE, BPF_REG_0, 0);
+	bpf_load(c, BPF_REG_1, FP, AT_INDEX);
+	bpf_load(c, BPF_REG_2, BPF_REG_7, PENDING(caller));
+	same = bpf_emit(c, BPF_JMP | BPF_JEQ | BPF_X, BPF_REG_1, BPF_REG_2, 0, 0);
+	bpf_end_if(c, BPF_JA, 0, 0);
+	bpf_land(c, same);
+}
+
 static void emit_exit(const struct heap_filter *f, struct bpf_code *c,
 		      const struct alloc_func *func, const struct probe_site *site, uint32_t id)
 {
@@ -353,11 +389,7 @@ static void emit_exit(const struct heap_filter *f, struct bpf_code *c,
 	map_call(c, f->pending, AT_KEY, BPF_FUNC_map_lookup_elem);
 	bpf_end_if(c, BPF_JEQ, BPF_REG_0, 0);
 	bpf_move(c, BPF_REG_7, BPF_REG_0);
-	/* Within the frame of that call? */
-	bpf_load(c, BPF_REG_1, BPF_REG_7, PENDING(sp));
-	bpf_load(c, BPF_REG_2, REGS, REG(rsp));
-	bpf_emit(c, BPF_ALU64 | BPF_SUB | BPF_X, BPF_REG_1, BPF_REG_2, 0, 0);
-	bpf_end_if(c, BPF_JGT, BPF_REG_1, FRAME_MAX);
+	check_call(c, site);
 	get_result(c, func, site);
 	bpf_end_if(c, BPF_JEQ, BPF_REG_8, 0);
 	bpf_load(c, BPF_REG_1, BPF_REG_7, PENDING(ptr));
@@ -540,11 +572,14 @@ int heap_filter_output(struct heap_filter *f, unsigned int cpu, int stack, int l
 	return err ? err : bpf_map_update(f->out_light, &key, &light);
 }
 
-void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid)
+void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint64_t seq)
 {
 	const struct live_key key = {.ptr = ptr, .tgid = tgid};
+	uint64_t now;
 
-	bpf_map_delete(f->live, &key);
+	/* The function that made this call may be a sample itself, and have the same pointer. */
+	if (!bpf_map_lookup(f->live, &key, &now) && now == seq)
+		bpf_map_delete(f->live, &key);
 }
 
 int heap_filter_counts(struct heap_filter *f, struct heap_counts *out)

@@ -91,8 +91,8 @@ int heap_filter_entry(struct heap_filter *f, const struct alloc_func *func, uint
 int heap_filter_exit(struct heap_filter *f, const struct alloc_func *func,
 		     const struct probe_site *site, uint32_t id);
 
-/** heap_filter_forget() - a pointer is not followed any more */
-void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid);
+/** heap_filter_forget() - sample @seq at @ptr is not followed any more */
+void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint64_t seq);
 
 /** heap_filter_counts() - read what was counted; 0 or -errno */
 int heap_filter_counts(struct heap_filter *f, struct heap_counts *out);

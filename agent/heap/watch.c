@@ -49,7 +49,7 @@ static void settle(struct heap_watch *w, struct block *b)
 {
 	if (b->flags & BLOCK_INNER) {
 		if (b->flags & BLOCK_PLACED)
-			heap_filter_forget(w->filter, b->ptr, b->tgid);
+			heap_filter_forget(w->filter, b->ptr, b->tgid, b->seq);
 		else
 			return;
 	} else if ((b->flags & (BLOCK_COUNTED | BLOCK_FREED)) != (BLOCK_COUNTED | BLOCK_FREED)) {
@@ -149,7 +149,7 @@ static void placed(struct heap_watch *w, const struct heap_record *raw)
 	bool first = b && !(b->flags & BLOCK_PLACED);
 
 	if (!b) {
-		heap_filter_forget(w->filter, raw->ptr, raw->tgid);
+		heap_filter_forget(w->filter, raw->ptr, raw->tgid, raw->seq);
 		return;
 	}
 	b->ptr = raw->ptr;

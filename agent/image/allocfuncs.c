@@ -10,6 +10,7 @@
 #include "elf.h"
 #include "fdes.h"
 #include "insn.h"
+#include "plt.h"
 #include "symtab.h"
 
 /* The registers that matter at the entry, by kind. */
@@ -111,13 +112,20 @@ static bool has_function(const struct buf *out, uint64_t start)
 	return false;
 }
 
-static int add_function(struct elf_image *img, const struct buf *fdes, const struct known *k,
+/* What is read once for all functions of an image. */
+struct tables {
+	struct buf fdes;
+	struct buf slots;
+};
+
+static int add_function(struct elf_image *img, const struct tables *t, const struct known *k,
 			uint64_t start, uint64_t end, struct buf *out)
 {
 	struct alloc_func func = {.kind = k->kind, .flags = k->flags};
 	struct probe_function f = {
 		.img = img,
-		.fdes = fdes,
+		.fdes = &t->fdes,
+		.slots = &t->slots,
 		.args = args_of[k->kind],
 		.stored = k->kind == ALLOC_STORED,
 		.cleared = k->kind == ALLOC_ARRAY,
@@ -140,6 +148,15 @@ static int add_function(struct elf_image *img, const struct buf *fdes, const str
 	return out->error;
 }
 
+static bool is_start(const struct alloc_func *funcs, size_t n, uint64_t offset)
+{
+	size_t i = 0;
+
+	while (i < n && funcs[i].start != offset)
+		i++;
+	return i < n;
+}
+
 static bool leaves_to(const struct alloc_func *from, const struct alloc_func *funcs, size_t n)
 {
 	for (uint32_t i = 0; i < from->sites.nleaves; i++)
@@ -148,18 +165,6 @@ static bool leaves_to(const struct alloc_func *from, const struct alloc_func *fu
 			    (funcs[k].kind == ALLOC_FREE) == (from->kind == ALLOC_FREE))
 				return true;
 	return false;
-}
-
-/*
- * A function that ends in a jump to another one, or through a pointer, would be counted twice: what
- * it jumps to has the same arguments and is probed itself. Resizing jumps to another one only when
- * there is nothing to resize; and of an array, through a pointer, to the plain kind.
- */
-static bool is_forwarder(const struct alloc_func *f, const struct alloc_func *funcs, size_t n)
-{
-	if (!f->sites.complete && (!f->sites.nreturns || f->kind == ALLOC_RESIZE_ARRAY))
-		return true;
-	return leaves_to(f, funcs, n) && f->kind != ALLOC_RESIZE;
 }
 
 /* Where a function goes on in another one is not probed for it. */
@@ -179,19 +184,34 @@ static void drop_foreign_exits(struct alloc_func *f, const struct alloc_func *fu
 	f->sites.nexits = kept;
 }
 
+/*
+ * A function that only jumps to another one, or through a pointer, would be counted twice: what it
+ * jumps to has the same arguments and is probed itself. Resizing of an array leaves through a
+ * pointer to the plain kind.
+ */
+static bool is_forwarder(struct alloc_func *f, const struct alloc_func *funcs, size_t n)
+{
+	if (!f->sites.complete && (!f->sites.nreturns || f->kind == ALLOC_RESIZE_ARRAY))
+		return true;
+	if (is_start(funcs, n, f->sites.tail))
+		return true;
+	if (!leaves_to(f, funcs, n))
+		return false;
+	if (f->kind == ALLOC_FREE)
+		return true;
+	drop_foreign_exits(f, funcs, n);
+	f->flags |= ALLOC_LEAVES;
+	return !f->sites.nexits;
+}
+
 static void drop_forwarders(struct buf *out)
 {
 	struct alloc_func *f = (struct alloc_func *)(void *)out->data;
 	size_t n = out->len / sizeof(*f), kept = 0;
 	bool forwards[ALLOC_FUNCS_MAX];
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		forwards[i] = is_forwarder(&f[i], f, n);
-		if (!forwards[i] && leaves_to(&f[i], f, n)) {
-			f[i].flags |= ALLOC_NULL_LEAVES;
-			drop_foreign_exits(&f[i], f, n);
-		}
-	}
 	for (size_t i = 0; i < n; i++)
 		if (!forwards[i])
 			f[kept++] = f[i];
@@ -200,26 +220,30 @@ static void drop_forwarders(struct buf *out)
 
 int alloc_funcs_find(struct elf_image *img, struct buf *out)
 {
-	_cleanup_buf_ struct buf fdes = {0};
+	struct tables t = {0};
 	struct found found = {0};
 	int err = find_names(img, &found);
 
 	if (err || (!found.at[0].start && !found.at[11].start && !found.at[16].start))
 		return err;
-	err = fdes_read(img, &fdes);
+	err = fdes_read(img, &t.fdes);
+	if (!err)
+		err = plt_read(img, &t.slots);
 	for (size_t i = 0; i < ARRAY_SIZE(known) && !err; i++)
 		if (found.at[i].start)
-			err = add_function(img, &fdes, &known[i], found.at[i].start,
-					   found.at[i].end, out);
+			err = add_function(img, &t, &known[i], found.at[i].start, found.at[i].end,
+					   out);
 	if (!err)
 		drop_forwarders(out);
+	buf_deinit(&t.fdes);
+	buf_deinit(&t.slots);
 	return err;
 }
 
 static bool site_ok(const struct probe_site *s)
 {
 	return s->reg < REGS_N && s->offset && s->offset < INT64_MAX && s->add > INT32_MIN &&
-	       s->add < INT32_MAX;
+	       s->add < INT32_MAX && s->depth >= -1 && s->depth <= PROBE_DEPTH_MAX;
 }
 
 int alloc_funcs_check(const void *block, size_t size)

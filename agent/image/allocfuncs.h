@@ -27,8 +27,9 @@ enum { ALLOC_FUNCS_MAX = 56, ALLOC_NAME_MAX = 40 };
 
 /* Bits of struct alloc_func.flags. */
 enum {
-	ALLOC_CXX = 1,	       /* operator new or delete */
-	ALLOC_NULL_LEAVES = 2, /* resizing no block is done by a jump to another one of these */
+	ALLOC_CXX = 1,	  /* operator new or delete */
+	ALLOC_LEAVES = 2, /* jumps to another one of these: to resize no block, or to align to what
+			     malloc aligns to anyway */
 };
 
 /**

@@ -119,8 +119,12 @@ static void find_push(const ZydisDecodedInstruction *in, struct insn *out)
 {
 	if (in->mnemonic == ZYDIS_MNEMONIC_PUSH)
 		out->push = 8;
+	else if (in->mnemonic == ZYDIS_MNEMONIC_POP && !(out->copies && out->to == REG_SP))
+		out->push = -8;
 	else if (out->copies && out->to == REG_SP && out->from == REG_SP)
 		out->push = (int32_t)-out->add;
+	else if (out->flow != FLOW_CALL && out->flow != FLOW_RETURN)
+		out->moves = out->writes & 1u << REG_SP;
 }
 
 int insn_decode(const uint8_t *code, size_t n, struct insn *out)
@@ -137,6 +141,9 @@ int insn_decode(const uint8_t *code, size_t n, struct insn *out)
 	if (in.operand_count && ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
 	    (out->flow == FLOW_JUMP || out->flow == FLOW_BRANCH || out->flow == FLOW_CALL))
 		out->target = in.length + ops[0].imm.value.s;
+	if (out->flow == FLOW_INDIRECT && in.operand_count &&
+	    ops[0].type == ZYDIS_OPERAND_TYPE_MEMORY && ops[0].mem.base == ZYDIS_REGISTER_RIP)
+		out->slot = in.length + ops[0].mem.disp.value;
 	find_writes(&in, ops, out);
 	find_copy(&in, ops, out);
 	find_push(&in, out);

@@ -29,19 +29,24 @@ enum insn_flow {
  * @flow: what is executed next
  * @target: of FLOW_JUMP, FLOW_BRANCH and direct calls, from the start of this instruction; 0 for
  *	none
+ * @slot: of FLOW_INDIRECT, where the address is that it jumps to, from the start of this
+ *	instruction; 0 when it is not in a fixed place
  * @emulated: the kernel does not single-step this one when it is probed
  * @writes: registers that it changes, a bit for each
  * @copies: @to = @from + @add is all it does to @to
  * @stores: changes memory other than the stack's
- * @push: bytes that it takes off the stack pointer, if that is all it does to it; else 0
+ * @push: bytes that it takes off the stack pointer, when it adds a constant to it
+ * @moves: changes the stack pointer by what only the running program knows
  */
 struct insn {
 	uint8_t len;
 	uint8_t flow;
 	int64_t target;
+	int64_t slot;
 	bool emulated;
 	bool copies;
 	bool stores;
+	bool moves;
 	uint8_t to;
 	uint8_t from;
 	uint32_t writes;

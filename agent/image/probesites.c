@@ -17,6 +17,7 @@
 #include "elf.h"
 #include "fdes.h"
 #include "insn.h"
+#include "plt.h"
 
 enum {
 	NODES_MAX = 8192,
@@ -31,8 +32,9 @@ enum {
 struct node {
 	uint64_t offset;
 	struct insn insn;
-	int next;   /* after it, or NO_NODE */
-	int target; /* of its jump, or NO_NODE */
+	int next;      /* after it, or NO_NODE */
+	int target;    /* of its jump, or NO_NODE */
+	int32_t depth; /* see struct probe_site */
 	int first_pred;
 };
 
@@ -50,6 +52,7 @@ struct graph {
 	int n;
 	int npreds;
 	bool complete;
+	bool depths; /* all ways to each node have the same depth */
 };
 
 /* The wanted value before a node: register plus constant. */
@@ -117,10 +120,20 @@ static int node_at(struct graph *g, uint64_t offset, int *out)
 	return 0;
 }
 
+/* How deep the stack is behind an instruction. */
+static int32_t depth_behind(const struct node *n)
+{
+	return n->depth < 0 || n->insn.moves ? -1 : n->depth + n->insn.push;
+}
+
 static void add_pred(struct graph *g, int node, int pred)
 {
 	if (node == NO_NODE)
 		return;
+	if (g->nodes[node].first_pred == NO_NODE && node)
+		g->nodes[node].depth = depth_behind(&g->nodes[pred]);
+	else if (g->nodes[node].depth != depth_behind(&g->nodes[pred]))
+		g->depths = false;
 	g->preds[g->npreds] = (struct pred){.node = pred, .next = g->nodes[node].first_pred};
 	g->nodes[node].first_pred = g->npreds++;
 }
@@ -174,11 +187,26 @@ static void add_leave(const struct graph *g, uint64_t to, struct probe_sites *ou
 		out->leaves[out->nleaves++] = to;
 }
 
+/* Where an unconditional jump leads; false for one through a pointer that is not known. */
+static bool jump_target(const struct graph *g, const struct node *n, uint64_t *to)
+{
+	uint64_t vaddr, function;
+
+	if (n->insn.flow == FLOW_JUMP) {
+		*to = n->offset + (uint64_t)n->insn.target;
+		return true;
+	}
+	return n->insn.flow == FLOW_INDIRECT && n->insn.slot &&
+	       elf_offset_to_vaddr(g->f->img, n->offset, &vaddr) &&
+	       plt_find(g->f->slots, vaddr + (uint64_t)n->insn.slot, &function) &&
+	       elf_vaddr_to_offset(g->f->img, function, to);
+}
+
 /* The ways on from one node. */
 static int add_ways(struct graph *g, int i, struct probe_sites *out)
 {
 	struct insn in = g->nodes[i].insn;
-	uint64_t at = g->nodes[i].offset;
+	uint64_t at = g->nodes[i].offset, target;
 	int to = NO_NODE, err = 0;
 
 	if (goes_on(in.flow) && !falls_out(g, &g->nodes[i], at + in.len)) {
@@ -186,13 +214,19 @@ static int add_ways(struct graph *g, int i, struct probe_sites *out)
 		g->nodes[i].next = to;
 		add_pred(g, to, i);
 	}
-	if (err || (in.flow != FLOW_JUMP && in.flow != FLOW_BRANCH))
+	if (err)
 		return err;
-	err = node_at(g, at + (uint64_t)in.target, &to);
+	if (in.flow == FLOW_BRANCH)
+		target = at + (uint64_t)in.target;
+	else if (!jump_target(g, &g->nodes[i], &target)) {
+		g->complete &= in.flow != FLOW_INDIRECT;
+		return 0;
+	}
+	err = node_at(g, target, &to);
 	g->nodes[i].target = to;
 	add_pred(g, to, i);
-	if (in.flow == FLOW_JUMP)
-		add_leave(g, at + (uint64_t)in.target, out);
+	if (in.flow != FLOW_BRANCH)
+		add_leave(g, target, out);
 	return err;
 }
 
@@ -204,8 +238,6 @@ static int graph_build(struct graph *g, struct probe_sites *out)
 	if (err || first == NO_NODE)
 		return err ? err : -EILSEQ;
 	for (int i = 0; i < g->n && !err; i++) {
-		if (g->nodes[i].insn.flow == FLOW_INDIRECT)
-			g->complete = false;
 		if (g->nodes[i].insn.flow == FLOW_RETURN)
 			out->nreturns++;
 		err = add_ways(g, i, out);
@@ -215,7 +247,7 @@ static int graph_build(struct graph *g, struct probe_sites *out)
 
 static int graph_init(struct graph *g, const struct probe_function *f)
 {
-	*g = (struct graph){.f = f, .complete = true};
+	*g = (struct graph){.f = f, .complete = true, .depths = true};
 	g->nodes = calloc(NODES_MAX, sizeof(*g->nodes));
 	g->preds = calloc(2 * NODES_MAX, sizeof(*g->preds));
 	g->slots = calloc(SLOTS, sizeof(*g->slots));
@@ -228,7 +260,7 @@ static int graph_init(struct graph *g, const struct probe_function *f)
  */
 static void find_entry(const struct graph *g, struct probe_site *out)
 {
-	int64_t pushed = 0;
+	int32_t pushed = 0;
 	int i = 0;
 
 	*out = (struct probe_site){.offset = g->nodes[0].offset, .reg = REG_SP, .stepped = true};
@@ -243,16 +275,37 @@ static void find_entry(const struct graph *g, struct probe_site *out)
 			return;
 		if (n->insn.emulated) {
 			*out = (struct probe_site){
-				.offset = n->offset, .reg = REG_SP, .add = pushed};
+				.offset = n->offset, .reg = REG_SP, .depth = pushed};
 			return;
 		}
 		if (n->insn.flow != FLOW_NEXT || n->insn.writes & g->f->args)
 			return;
-		if (n->insn.writes & 1u << REG_SP && !n->insn.push)
+		if (n->insn.moves)
 			return;
 		pushed += n->insn.push;
 		i = n->next;
 	}
+}
+
+/* Jumps that follow each other, as by way of the table of addresses, count as one. */
+static uint64_t find_tail(const struct graph *g)
+{
+	uint64_t tail = 0, to;
+	int i = 0;
+
+	for (int steps = 0; steps < ENTRY_MAX && i != NO_NODE; steps++) {
+		const struct node *n = &g->nodes[i];
+
+		if (jump_target(g, n, &to)) {
+			tail = to;
+			i = n->target;
+		} else if (n->insn.flow == FLOW_NEXT && (!tail || !n->insn.writes)) {
+			i = n->next;
+		} else {
+			break;
+		}
+	}
+	return tail && is_outside(g, tail) ? tail : 0;
 }
 
 static bool has_probe(const struct probe_sites *s, uint64_t offset, struct probe_site *out)
@@ -270,7 +323,12 @@ static int place(const struct graph *g, const struct state *at, struct probe_sit
 {
 	const struct node *n = &g->nodes[at->node];
 	struct probe_site site = {
-		.offset = n->offset, .reg = at->reg, .add = at->add, .stepped = !n->insn.emulated};
+		.offset = n->offset,
+		.reg = at->reg,
+		.add = at->add,
+		.stepped = !n->insn.emulated,
+		.depth = g->depths ? n->depth : -1,
+	};
 	struct probe_site old;
 
 	if (has_probe(out, n->offset, &old))
@@ -382,7 +440,8 @@ static int find_exits(const struct graph *g, struct probe_sites *out)
 		if (g->nodes[i].insn.flow == FLOW_RETURN)
 			err = search(g, i, REG_AX, out);
 		/* memset(3) returns its first argument. */
-		if (g->nodes[i].insn.flow == FLOW_INDIRECT && g->f->cleared)
+		if (g->nodes[i].insn.flow == FLOW_INDIRECT && g->f->cleared &&
+		    g->nodes[i].target == NO_NODE)
 			err = search(g, i, REG_DI, out);
 	}
 	return err ? probe_returns(g, out) : 0;
@@ -399,6 +458,7 @@ int probe_sites_find(const struct probe_function *f, struct probe_sites *out)
 	if (err)
 		return err;
 	find_entry(&g, &out->entry);
+	out->tail = find_tail(&g);
 	if (f->exits)
 		err = find_exits(&g, out);
 	out->complete = g.complete;

@@ -17,31 +17,38 @@ struct elf_image;
 /* Places at which the result of one function is seen. */
 enum { PROBE_EXITS_MAX = 24, PROBE_LEAVES_MAX = 32 };
 
+/* A function's own stack. */
+enum { PROBE_DEPTH_MAX = 1 << 20 };
+
 /**
  * struct probe_site - an instruction to probe
  * @offset: in the file
  * @add: the value is register @reg plus this
  * @reg: number as in insn.h
  * @stepped: the kernel has to single-step the instruction
+ * @depth: bytes that the stack pointer is below its value at the function's first instruction; -1
+ *	when that is not known
  */
 struct probe_site {
 	uint64_t offset;
 	int64_t add;
 	uint8_t reg;
 	uint8_t stepped;
-	uint8_t reserved[6];
+	uint8_t reserved[2];
+	int32_t depth;
 };
 
 /**
  * struct probe_sites - of one function
- * @entry: where the arguments are in their registers still, on all ways into the function; @add is
- *	what the stack pointer is short of its value at the function's first instruction
+ * @entry: where the arguments are in their registers still, on all ways into the function
  * @exits: where the result is known. On each way through the function at least one is passed, and
  *	the last one that is passed has the right value
  * @nexits: how many
  * @leaves: file offsets that it jumps to and that lie outside of it: other functions, or parts of
  *it that the compiler put elsewhere
  * @nleaves: how many
+ * @tail: the file offset outside of it that all ways through it lead to, without a branch in front;
+ *	0 for none
  * @nreturns: return instructions that were found
  * @complete: 0 when some ways were not found (jumps through pointers)
  */
@@ -49,6 +56,7 @@ struct probe_sites {
 	struct probe_site entry;
 	struct probe_site exits[PROBE_EXITS_MAX];
 	uint64_t leaves[PROBE_LEAVES_MAX];
+	uint64_t tail;
 	uint32_t nexits;
 	uint32_t nleaves;
 	uint32_t nreturns;
@@ -59,6 +67,7 @@ struct probe_sites {
  * struct probe_function - the function to look at
  * @img: its image
  * @fdes: where code of other functions begins, see fdes_read()
+ * @slots: where jumps through its table of addresses lead, see plt_read()
  * @start: file offset of its first instruction
  * @end: behind its last one
  * @args: registers that the entry's probe wants unchanged, a bit for each
@@ -70,6 +79,7 @@ struct probe_sites {
 struct probe_function {
 	const struct elf_image *img;
 	const struct buf *fdes;
+	const struct buf *slots;
 	uint64_t start;
 	uint64_t end;
 	uint32_t args;
