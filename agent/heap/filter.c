@@ -19,8 +19,6 @@
 #include "bpf.h"
 
 enum {
-	/* Distances to the next sample to draw from. */
-	GAPS = 4096,
 	/* Threads that are inside of a sampled call. */
 	PENDING_MAX = 16384,
 	CPUS_MAX = 4096,
@@ -196,7 +194,7 @@ static void choose(const struct heap_filter *f, struct bpf_code *c)
 	bpf_store(c, BPF_REG_8, STATE(left), BPF_REG_1);
 	not = bpf_jump(c, BPF_JSGT, BPF_REG_1, 0);
 	bpf_call(c, BPF_FUNC_get_prandom_u32);
-	bpf_emit(c, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_0, 0, 0, GAPS - 1);
+	bpf_emit(c, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_0, 0, 0, HEAP_GAPS - 1);
 	bpf_store(c, FP, AT_INDEX, BPF_REG_0);
 	map_call(c, f->gaps, AT_INDEX, BPF_FUNC_map_lookup_elem);
 	bpf_end_if(c, BPF_JEQ, BPF_REG_0, 0);
@@ -453,21 +451,28 @@ static double random_unit(void)
 	return ((double)(r >> 11) + 0.5) / 9007199254740992.0;
 }
 
-/* Distances of which each is as likely as the other, as those of a Poisson process are; their mean
- * is exactly @rate. */
-static int fill_gaps(const struct heap_filter *f, uint64_t rate)
+void heap_gaps_fill(uint64_t gaps[HEAP_GAPS], uint64_t rate)
 {
 	double sum = 0;
-	int err = 0;
 
-	for (uint32_t i = 0; i < GAPS; i++)
-		sum += -log((i + 0.5) / GAPS);
-	for (uint32_t i = 0; i < GAPS && !err; i++) {
-		double gap = -log((i + 0.5) / GAPS) * GAPS / sum * (double)rate;
-		uint64_t bytes = gap < 1 ? 1 : (uint64_t)(gap + 0.5);
+	for (uint32_t i = 0; i < HEAP_GAPS; i++)
+		sum += -log((i + 0.5) / HEAP_GAPS);
+	for (uint32_t i = 0; i < HEAP_GAPS; i++) {
+		double gap = -log((i + 0.5) / HEAP_GAPS) * HEAP_GAPS / sum * (double)rate;
 
-		err = bpf_map_update(f->gaps, &i, &bytes);
+		gaps[i] = gap < 1 ? 1 : (uint64_t)(gap + 0.5);
 	}
+}
+
+static int fill_gaps(const struct heap_filter *f, uint64_t rate)
+{
+	_cleanup_free_ uint64_t *gaps = calloc(HEAP_GAPS, sizeof(*gaps));
+	int err = gaps ? 0 : -ENOMEM;
+
+	if (gaps)
+		heap_gaps_fill(gaps, rate);
+	for (uint32_t i = 0; i < HEAP_GAPS && !err; i++)
+		err = bpf_map_update(f->gaps, &i, &gaps[i]);
 	return err;
 }
 
@@ -523,7 +528,7 @@ int heap_filter_create(uint64_t rate, struct heap_filter **out)
 		return -ENOMEM;
 	f->state = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct state), 1,
 				  "kpprof_state");
-	f->gaps = bpf_map_create(BPF_MAP_TYPE_ARRAY, 4, 8, GAPS, "kpprof_gaps");
+	f->gaps = bpf_map_create(BPF_MAP_TYPE_ARRAY, 4, 8, HEAP_GAPS, "kpprof_gaps");
 	f->pending = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct pending), PENDING_MAX,
 				    "kpprof_pending");
 	f->live = bpf_map_create(BPF_MAP_TYPE_HASH, sizeof(struct live_key), 8, HEAP_LIVE_MAX,

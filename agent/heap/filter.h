@@ -59,6 +59,15 @@ struct heap_counts {
 	uint64_t overflow;
 };
 
+/* Distances to the next sample that the programs draw from; a power of two. */
+enum { HEAP_GAPS = 4096 };
+
+/**
+ * heap_gaps_fill() - distances of which each is as likely as the other, as those of a Poisson
+ * process are; their mean is @rate
+ */
+void heap_gaps_fill(uint64_t gaps[HEAP_GAPS], uint64_t rate);
+
 /**
  * heap_filter_create() - the maps
  * @rate: mean bytes between two samples
