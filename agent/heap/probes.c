@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,37 +76,90 @@ static int add_probe(struct heap_probes *p, int type, const char *path, pid_t ti
 	return 0;
 }
 
-/* Exits before the entry: no call is followed of which the end is not seen. */
-static int add_function(struct heap_probes *p, struct heap_filter *f, int type, const char *path,
-			pid_t tid, const struct alloc_func *func, uint32_t id)
+/* What the probes of one image have in common. */
+struct opening {
+	struct heap_filter *filter;
+	int type;
+	pid_t tid;
+	char path[32];
+	const struct alloc_func *funcs;
+	size_t n;
+	uint32_t first;
+	/* Functions that share code have one number, that of the first of them. */
+	uint32_t group[ALLOC_FUNCS_MAX];
+};
+
+static bool same_exit(const struct alloc_func *a, const struct probe_site *x,
+		      const struct alloc_func *b, const struct probe_site *y)
 {
+	return x->offset == y->offset && x->reg == y->reg && x->add == y->add &&
+	       x->depth == y->depth && (a->kind == ALLOC_STORED) == (b->kind == ALLOC_STORED);
+}
+
+/* The function before @i that has this exit too; @i for none. */
+static size_t first_with(const struct opening *o, size_t i, const struct probe_site *site)
+{
+	for (size_t k = 0; k < i; k++)
+		for (uint32_t x = 0; x < o->funcs[k].sites.nexits; x++)
+			if (same_exit(&o->funcs[i], site, &o->funcs[k],
+				      &o->funcs[k].sites.exits[x]))
+				return k;
+	return i;
+}
+
+static void find_groups(struct opening *o)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		o->group[i] = (uint32_t)i;
+		for (uint32_t x = 0; x < o->funcs[i].sites.nexits; x++) {
+			uint32_t k = o->group[first_with(o, i, &o->funcs[i].sites.exits[x])];
+
+			if (k < o->group[i])
+				o->group[i] = k;
+		}
+	}
+}
+
+/* Exits before the entry: no call is followed of which the end is not seen. */
+static int add_function(struct heap_probes *p, const struct opening *o, size_t i)
+{
+	const struct alloc_func *func = &o->funcs[i];
+	uint32_t id = o->first + o->group[i];
 	int err = 0;
 
-	for (uint32_t i = 0; i < func->sites.nexits && !err; i++)
-		err = add_probe(p, type, path, tid, &func->sites.exits[i],
-				heap_filter_exit(f, func, &func->sites.exits[i], id));
+	for (uint32_t x = 0; x < func->sites.nexits && !err; x++) {
+		const struct probe_site *site = &func->sites.exits[x];
+		size_t other = first_with(o, i, site);
+
+		if (other == i || o->group[other] != o->group[i])
+			err = add_probe(p, o->type, o->path, o->tid, site,
+					heap_filter_exit(o->filter, func, site, id));
+	}
 	if (!err)
-		err = add_probe(p, type, path, tid, &func->sites.entry,
-				heap_filter_entry(f, func, id));
+		err = add_probe(p, o->type, o->path, o->tid, &func->sites.entry,
+				heap_filter_entry(o->filter, func, id));
 	return err;
 }
 
 int heap_probes_open(struct heap_filter *f, pid_t tid, int fd, const struct alloc_func *funcs,
 		     size_t n, uint32_t first, struct heap_probes **out)
 {
+	struct opening o = {.filter = f, .tid = tid, .funcs = funcs, .n = n, .first = first};
 	struct heap_probes *p = calloc(1, sizeof(*p));
-	int type = uprobe_type(), err = type < 0 ? type : 0;
-	char path[32];
+	int err;
 
 	if (!p)
 		return -ENOMEM;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	/* Frees first, for the same reason. */
+	o.type = uprobe_type();
+	err = o.type < 0 ? o.type : n > ALLOC_FUNCS_MAX ? -E2BIG : 0;
+	snprintf(o.path, sizeof(o.path), "/proc/self/fd/%d", fd);
+	if (!err)
+		find_groups(&o);
+	/* Frees first: no block is followed of which the end is not seen. */
 	for (int frees = 1; frees >= 0; frees--)
 		for (size_t i = 0; i < n && !err; i++)
 			if ((funcs[i].kind == ALLOC_FREE) == frees)
-				err = add_function(p, f, type, path, tid, &funcs[i],
-						   first + (uint32_t)i);
+				err = add_function(p, &o, i);
 	if (err) {
 		heap_probes_close(p);
 		return err;
@@ -114,7 +168,9 @@ int heap_probes_open(struct heap_filter *f, pid_t tid, int fd, const struct allo
 	return 0;
 }
 
-/* Descriptors that a thread closes. */
+/* Threads that close descriptors, and what one of them closes. */
+static atomic_uint closers;
+
 struct closing {
 	unsigned int n;
 	int fds[];
@@ -127,6 +183,7 @@ static void *close_some(void *arg)
 	for (unsigned int i = 0; i < c->n; i++)
 		close(c->fds[i]);
 	free(c);
+	atomic_fetch_sub(&closers, 1);
 	return NULL;
 }
 
@@ -144,10 +201,13 @@ static bool close_elsewhere(const int *fds, unsigned int n)
 	memcpy(c->fds, fds, n * sizeof(*fds));
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	atomic_fetch_add(&closers, 1);
 	err = pthread_create(&thread, &attr, close_some, c);
 	pthread_attr_destroy(&attr);
-	if (err)
+	if (err) {
+		atomic_fetch_sub(&closers, 1);
 		free(c);
+	}
 	return !err;
 }
 
@@ -168,6 +228,11 @@ void heap_probes_close(struct heap_probes *p)
 				close(p->fds[p->n + i]);
 	}
 	free(p);
+}
+
+bool heap_probes_closing(void)
+{
+	return atomic_load(&closers);
 }
 
 unsigned int heap_probes_count(const struct heap_probes *p)

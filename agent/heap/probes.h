@@ -7,6 +7,7 @@
 #ifndef KPPROF_PROBES_H
 #define KPPROF_PROBES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,13 @@ int heap_probes_open(struct heap_filter *f, pid_t tid, int fd, const struct allo
 
 /** heap_probes_close() - take them out; NULL is allowed */
 void heap_probes_close(struct heap_probes *p);
+
+/**
+ * heap_probes_closing() - whether probes are being taken out still
+ *
+ * The kernel does that one by one, and lets nobody open new ones meanwhile.
+ */
+bool heap_probes_closing(void);
 
 /** heap_probes_count() - how many there are */
 unsigned int heap_probes_count(const struct heap_probes *p);

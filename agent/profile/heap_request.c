@@ -22,6 +22,10 @@
 /* So long frees are counted. */
 #define LOOK_NS (100 * NSEC_PER_MSEC)
 
+/* While other probes are taken out, new ones have to wait; for no longer than this. */
+#define CLOSING_NS     (50 * NSEC_PER_MSEC)
+#define CLOSING_MAX_NS (20 * NSEC_PER_SEC)
+
 /**
  * struct heap_request - a request before its profile is armed
  * @view: how it will be answered
@@ -30,6 +34,8 @@
  * @filter: counts frees
  * @probes: on them
  * @from: when that began
+ * @came: when the request came
+ * @next: what is done when no probes are being taken out
  */
 struct heap_request {
 	struct armed_list *list;
@@ -44,6 +50,8 @@ struct heap_request {
 	struct heap_probes *probes;
 	struct loop_timer timer;
 	uint64_t from;
+	uint64_t came;
+	void (*next)(struct heap_request *r);
 };
 
 static void request_free(struct heap_request *r)
@@ -97,6 +105,26 @@ static void refuse(struct heap_request *r, const struct heap_counts *c, double c
 	request_free(r);
 }
 
+static void closed(struct loop_timer *t)
+{
+	struct heap_request *r =
+		(struct heap_request *)((char *)t - offsetof(struct heap_request, timer));
+
+	if (heap_probes_closing() && loop_now() < r->came + CLOSING_MAX_NS) {
+		loop_timer_set(engine_loop(r->list->engine), &r->timer, CLOSING_NS);
+		return;
+	}
+	r->next(r);
+}
+
+/* Opening a probe would wait for those that are being taken out, and everybody with it. */
+static void when_closed(struct heap_request *r, void (*next)(struct heap_request *r))
+{
+	r->next = next;
+	r->timer.cb = closed;
+	closed(&r->timer);
+}
+
 static void looked(struct loop_timer *t)
 {
 	struct heap_request *r =
@@ -111,33 +139,32 @@ static void looked(struct loop_timer *t)
 	/* What is freed was allocated: as often, and with two probes each. */
 	c.allocs = c.frees;
 	cost = heap_cost(&zero, &c, ns);
+	heap_probes_close(r->probes);
+	r->probes = NULL;
 	if (cost > HEAP_COST_REFUSE)
 		refuse(r, &c, cost, (double)ns / NSEC_PER_SEC);
 	else
-		go(r);
+		when_closed(r, go);
 }
 
-/* Counts the allocator's frees for a moment. */
+/* Counts calls of free(3) for a moment. */
 static int look(struct heap_request *r)
 {
 	const struct allocator_part *part = &r->allocator->parts[0];
-	_cleanup_buf_ struct buf frees = {0};
+	size_t i = 0;
 	int err;
 
-	for (size_t i = 0; i < part->n; i++)
-		if (part->funcs[i].kind == ALLOC_FREE)
-			buf_append(&frees, &part->funcs[i], sizeof(part->funcs[i]));
-	if (frees.error)
-		return frees.error;
+	while (part->funcs[i].kind != ALLOC_FREE || part->funcs[i].flags & ALLOC_CXX)
+		i++;
+	heap_hit_ns();
 	err = heap_filter_create(HEAP_RATE_MAX, &r->filter);
 	if (!err)
-		err = heap_probes_open(r->filter, r->pid, part->image->fd,
-				       (const struct alloc_func *)(const void *)frees.data,
-				       frees.len / sizeof(struct alloc_func), 0, &r->probes);
+		err = heap_probes_open(r->filter, r->pid, part->image->fd, &part->funcs[i], 1, 0,
+				       &r->probes);
 	if (err)
 		return err;
-	heap_hit_ns();
 	r->from = loop_now();
+	r->timer.cb = looked;
 	loop_timer_set(engine_loop(r->list->engine), &r->timer, LOOK_NS);
 	return 0;
 }
@@ -156,6 +183,14 @@ static void fail(struct heap_request *r, int err)
 	request_free(r);
 }
 
+static void begin_look(struct heap_request *r)
+{
+	int err = look(r);
+
+	if (err)
+		fail(r, err);
+}
+
 static void found(void *ctx, struct allocator *a, int err, const char *where)
 {
 	struct heap_request *r = ctx;
@@ -168,14 +203,10 @@ static void found(void *ctx, struct allocator *a, int err, const char *where)
 		request_free(r);
 		return;
 	}
-	if (!err && r->force) {
-		go(r);
-		return;
-	}
-	if (!err)
-		err = look(r);
 	if (err)
 		fail(r, err);
+	else
+		when_closed(r, r->force ? go : begin_look);
 }
 
 static bool first_process(const struct target *target, pid_t *pid)
@@ -200,7 +231,7 @@ static void begin(struct armed_list *l, struct http_request *req, const struct t
 	}
 	*r = (struct heap_request){
 		.list = l, .req = req, .target = *target, .view = *view, .force = force};
-	r->timer.cb = looked;
+	r->came = loop_now();
 	engine_use(l->engine);
 	err = first_process(target, &r->pid) ? 0 : -ESRCH;
 	if (!err)
