@@ -10,5 +10,7 @@
 #include "threadcreate.h"
 
 const struct armed_kind *const armed_kinds[] = {
-	&armed_cpu, &block_profile.armed, &mutex_profile.armed, &threadcreate_profile.armed, &heap_profile.armed, NULL,
+	&armed_cpu,	      &block_profile.armed,
+	&mutex_profile.armed, &threadcreate_profile.armed,
+	&heap_profile.armed,  NULL,
 };

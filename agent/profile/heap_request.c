@@ -73,8 +73,10 @@ static void client_gone(void *ctx)
 static void serve(struct armed_list *l, struct http_request *req, const struct target *target,
 		  const struct cumulative_view *view, bool force)
 {
-	const struct armed_spec any = {
-		.kind = &heap_profile.armed, .target = *target, .any_rate = true, .any_kernel = true};
+	const struct armed_spec any = {.kind = &heap_profile.armed,
+				       .target = *target,
+				       .any_rate = true,
+				       .any_kernel = true};
 	struct armed *a;
 
 	cumulative_serve(l, req, target, view);
@@ -267,8 +269,10 @@ static void text(const struct cumulative *c, const struct profile *p, struct buf
 void heap_serve(struct armed_list *l, struct http_request *req, const struct target *target,
 		const char *name)
 {
-	const struct armed_spec any = {
-		.kind = &heap_profile.armed, .target = *target, .any_rate = true, .any_kernel = true};
+	const struct armed_spec any = {.kind = &heap_profile.armed,
+				       .target = *target,
+				       .any_rate = true,
+				       .any_kernel = true};
 	const struct cumulative_view view = {
 		.kind = &heap_profile,
 		.name = name,
