@@ -69,7 +69,8 @@ proc_stat()
 # Lines "PID STATE PPID PGID", one a process.
 all_stats()
 {
-	cat /proc/[0-9]*/stat 2>/dev/null | sed -nE 's/^([0-9]+) \(.*\) (. [-0-9]+ [-0-9]+) .*/\1 \2/p'
+	{ cat /proc/[0-9]*/stat 2>/dev/null || true; } | # some end meanwhile
+		sed -nE 's/^([0-9]+) \(.*\) (. [-0-9]+ [-0-9]+) .*/\1 \2/p'
 }
 
 alive()
@@ -237,7 +238,7 @@ family()
 rss_kb()
 {
 	family "$1" | while read -r pid; do
-		sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null
+		sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null || true # it may be gone
 	done | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
