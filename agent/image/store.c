@@ -10,7 +10,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/log.h"
-#include "allocfuncs.h"
+#include "code.h"
 #include "jobs.h"
 #include "open.h"
 #include "rows.h"
@@ -24,6 +24,7 @@ struct image_store {
 	uint64_t epoch;
 	uint32_t last_id;
 	struct image *buckets[BUCKETS];
+	struct code_pages code;
 };
 
 /* What a request for names waits with. */
@@ -67,6 +68,7 @@ static void image_free(struct image *image)
 void image_store_trim(struct image_store *s)
 {
 	job_queue_idle(s->jobs);
+	code_deinit(&s->code);
 	for (size_t i = 0; i < BUCKETS; i++) {
 		struct image **at = &s->buckets[i];
 
@@ -92,6 +94,7 @@ void image_store_destroy(struct image_store *s)
 	jobs = s->jobs;
 	s->jobs = NULL;
 	job_queue_destroy(jobs);
+	code_deinit(&s->code);
 	for (size_t i = 0; i < BUCKETS; i++) {
 		while (s->buckets[i]) {
 			struct image *image = s->buckets[i];
@@ -266,9 +269,9 @@ void image_want_rows(struct image *image)
 
 int image_read_code(struct image *image, uint64_t offset, uint64_t *val)
 {
-	if (image->fd < 0 || offset > INT64_MAX)
+	if (image->fd < 0)
 		return -EFAULT;
-	return pread(image->fd, val, sizeof(*val), (off_t)offset) == sizeof(*val) ? 0 : -EFAULT;
+	return code_read(&image->store->code, image->id, image->fd, offset, val);
 }
 
 static void names_came(void *ctx, const struct job_reply *reply, void *block)
@@ -329,40 +332,4 @@ int perfmap_names(struct image_store *s, pid_t pid, const uint64_t *addrs, size_
 	if (fd < 0)
 		return fd;
 	return names_submit(s, JOB_PERFMAP, fd, -1, "perf map", addrs, n, cb, ctx);
-}
-
-struct alloc_request {
-	image_alloc_cb cb;
-	void *ctx;
-};
-
-static void alloc_came(void *ctx, const struct job_reply *reply, void *block)
-{
-	struct alloc_request *r = ctx;
-	int n = reply->status;
-
-	if (!n && block)
-		n = alloc_funcs_check(block, reply->size);
-	r->cb(r->ctx, n > 0 ? block : NULL, n > 0 ? (size_t)n : 0, n < 0 ? n : 0);
-	if (block)
-		munmap(block, reply->size);
-	free(r);
-}
-
-int image_alloc(struct image *image, image_alloc_cb cb, void *ctx)
-{
-	struct alloc_request *r;
-	int err;
-
-	if (image->fd < 0)
-		return image->error ? image->error : -ENOENT;
-	r = malloc(sizeof(*r));
-	if (!r)
-		return -ENOMEM;
-	*r = (struct alloc_request){.cb = cb, .ctx = ctx};
-	err = job_submit(image->store->jobs, JOB_ALLOC, image->fd, -1, image_basename(image), NULL,
-			 0, alloc_came, r);
-	if (err)
-		free(r);
-	return err;
 }
