@@ -8,10 +8,9 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/loop.h"
-#include "../heap/allocator.h"
-#include "../heap/watch.h"
 #include "../image/store.h"
 #include "core.h"
 #include "kmod.h"
@@ -21,8 +20,8 @@
 #define RESCAN_NS NSEC_PER_SEC
 /* Rows are kept so long after their last use. */
 #define LINGER_NS (2 * NSEC_PER_SEC)
-/* Side records are small and few. */
-enum { RING_SIDE = 256 << 10 };
+/* Side records are small, and few but where threads live short. */
+enum { RING_SIDE = 256 << 10, RING_SIDE_MAX = 1 << 20, RING_SIDE_TOTAL = 16 << 20 };
 
 static void rows_ready(void *ctx, struct image *image);
 static void drain(struct engine *e);
@@ -58,7 +57,6 @@ static void linger(struct loop_timer *t)
 	struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, linger));
 
 	engine_kmod_close(e);
-	allocators_forget(e);
 	image_store_trim(e->store);
 	malloc_trim(0);
 }
@@ -97,7 +95,6 @@ void engine_destroy(struct engine *e)
 	held_clear(&e->held);
 	if (e->processes)
 		engine_kmod_close(e);
-	allocators_forget(e);
 	processes_destroy(e->processes);
 	image_store_destroy(e->store);
 	loop_timer_clear(e->loop, &e->linger);
@@ -158,7 +155,6 @@ static void handle_fork(struct engine *e, const struct record *r)
 	processes_thread_new(e->processes, r->task.ptid, r->tid);
 	captures_fork(e, r->task.ppid, r->pid);
 	waits_fork(e, r);
-	heaps_fork(e, r->task.ppid, r->pid);
 }
 
 static void handle_comm(struct engine *e, const struct record *r)
@@ -166,8 +162,6 @@ static void handle_comm(struct engine *e, const struct record *r)
 	processes_comm(e->processes, r->tid, r->comm.name);
 	if (r->comm.exec)
 		processes_exec(e->processes, r->pid);
-	if (r->comm.exec || r->pid == r->tid)
-		heaps_comm(e, r->pid, r->comm.name, r->comm.exec);
 	if (r->pid != r->tid)
 		return;
 	captures_comm(e, r->pid, r->comm.name);
@@ -193,7 +187,6 @@ static void handle_side(void *owner, struct cpu_ring *ring, const struct perf_ev
 	case PERF_RECORD_EXIT:
 		waits_exit(e, &r);
 		processes_exit(e->processes, r.pid, r.tid);
-		heaps_exit(e, r.pid);
 		break;
 	case PERF_RECORD_COMM:
 		handle_comm(e, &r);
@@ -202,7 +195,6 @@ static void handle_side(void *owner, struct cpu_ring *ring, const struct perf_ev
 	case PERF_RECORD_LOST_SAMPLES:
 		captures_side_lost(e, r.lost);
 		waits_side_lost(e, r.lost);
-		heaps_side_lost(e, r.lost);
 		break;
 	}
 }
@@ -259,7 +251,6 @@ static void rescan(struct engine *e)
 	for (struct event_set *s = e->sets; s; s = s->next)
 		event_set_rescan(s);
 	captures_rescan(e);
-	heaps_rescan(e);
 }
 
 static void drain(struct engine *e)
@@ -271,7 +262,6 @@ static void drain(struct engine *e)
 	read_rings(e, until);
 	captures_read(e, until);
 	waits_read(e, until);
-	heaps_read(e, until);
 	if (e->readers && now >= e->next_rescan) {
 		e->next_rescan = now + RESCAN_NS;
 		rescan(e);
@@ -311,8 +301,13 @@ static int side_open(struct engine *e)
 				.task = 1,
 			},
 	};
-	int err = event_set_open(e->loop, &spec, 1, RING_SIDE, ring_ready, e, &e->side);
+	long ncpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t size = RING_SIDE_MAX;
+	int err;
 
+	while (size > RING_SIDE && (long)size * ncpus > RING_SIDE_TOTAL)
+		size /= 2;
+	err = event_set_open(e->loop, &spec, 1, size, ring_ready, e, &e->side);
 	if (err)
 		return err;
 	e->side->handle = handle_side;

@@ -183,20 +183,20 @@ void event_set_rescan(struct event_set *s)
 		log_warning("perf events on a new CPU: %s", strerror(-err));
 }
 
-static int set_filter_text(struct event_spec *spec, const char *filter)
+static int set_spec(struct event_spec *to, const struct event_spec *from)
 {
-	char *copy = strdup(filter);
+	char *filter = from->filter ? strdup(from->filter) : NULL;
 
-	if (!copy)
+	if (from->filter && !filter)
 		return -ENOMEM;
-	free((char *)spec->filter);
-	spec->filter = copy;
+	free((char *)to->filter);
+	*to = (struct event_spec){.attr = from->attr, .filter = filter};
 	return 0;
 }
 
-int event_set_filter(struct event_set *s, unsigned int i, const char *filter)
+int event_set_replace(struct event_set *s, unsigned int i, const struct event_spec *spec)
 {
-	int err = set_filter_text(&s->specs[i], filter);
+	int err = set_spec(&s->specs[i], spec);
 
 	for (struct cpu_ring *r = s->rings; r && !err; r = r->next) {
 		int fd = -1;
@@ -215,11 +215,9 @@ int event_set_filter(struct event_set *s, unsigned int i, const char *filter)
 
 static int set_specs(struct event_set *s, const struct event_spec *specs, unsigned int n)
 {
-	for (unsigned int i = 0; i < n; i++) {
-		s->specs[i].attr = specs[i].attr;
-		if (specs[i].filter && set_filter_text(&s->specs[i], specs[i].filter))
+	for (unsigned int i = 0; i < n; i++)
+		if (set_spec(&s->specs[i], &specs[i]))
 			return -ENOMEM;
-	}
 	s->nspecs = n;
 	return 0;
 }

@@ -92,17 +92,17 @@ int event_set_open(struct loop *loop, const struct event_spec *specs, unsigned i
 		   size_t ring_bytes, void (*ready)(void *ctx), void *ctx, struct event_set **out);
 
 /**
- * event_set_filter() - replace the filter of an event
+ * event_set_replace() - put another event in the place of one
  * @s: the set
  * @i: which of its events; not the first, whose ring it is
- * @filter: copied
+ * @spec: the new one
  *
- * The kernel lets an event's filter be set once: a second event takes the place of the first. For a
- * moment both are there, so nothing is lost and a record may come twice.
+ * The kernel lets an event's filter be set once, so another filter takes another event. For a
+ * moment both are there: nothing is lost, and a record may come twice.
  *
  * Return: 0 or -errno; some CPUs have the old one then.
  */
-int event_set_filter(struct event_set *s, unsigned int i, const char *filter);
+int event_set_replace(struct event_set *s, unsigned int i, const struct event_spec *spec);
 
 /** event_set_rescan() - open events on CPUs that came online since */
 void event_set_rescan(struct event_set *s);

@@ -44,6 +44,18 @@ struct held *held_create(const struct record *r, struct process *process, const 
 	return h;
 }
 
+struct held *held_copy(const struct held *h, size_t extra)
+{
+	struct held *copy = held_create(&h->record, h->process, h->thread, extra);
+
+	/* The process may have other mappings by now. */
+	if (copy) {
+		maps_put(copy->maps);
+		copy->maps = h->maps ? maps_get(h->maps) : NULL;
+	}
+	return copy;
+}
+
 void held_free(struct held *h)
 {
 	if (!h)

@@ -22,6 +22,8 @@ enum { HELD_BYTES_MAX = 8 << 20 };
 /**
  * struct held - one sample
  * @deliver: called once with the stack, which is valid during the call; the sample is freed then
+ * @owner: for @deliver
+ * @watches: watches of waits that want it, bits; see watch.h
  * @awaits: image whose rows it needs
  * @process: one reference
  * @maps: one reference, or NULL
@@ -33,6 +35,8 @@ enum { HELD_BYTES_MAX = 8 << 20 };
 struct held {
 	struct held *next;
 	void (*deliver)(struct held *h, const struct stack *stack);
+	void *owner;
+	uint64_t watches;
 	struct image *awaits;
 	struct process *process;
 	struct maps *maps;
@@ -65,6 +69,9 @@ struct held_list {
  */
 struct held *held_create(const struct record *r, struct process *process, const char *thread,
 			 size_t extra);
+
+/** held_copy() - the same sample once more, to be delivered twice; as held_create() */
+struct held *held_copy(const struct held *h, size_t extra);
 
 /** held_free() - free a copy and its references, undelivered */
 void held_free(struct held *h);

@@ -129,8 +129,9 @@ static void parse_regs(struct cursor *c, struct record_sample *s)
 	}
 }
 
-/* What both kinds of sample begin with, up to the callchain. */
-static int parse_sample_head(const struct perf_event_header *h, struct cursor *c, struct record *r)
+/* What all kinds of sample begin with, up to the callchain, which not all have. */
+static int parse_sample_head(const struct perf_event_header *h, uint64_t type, struct cursor *c,
+			     struct record *r)
 {
 	struct record_sample *s = &r->sample;
 
@@ -143,32 +144,36 @@ static int parse_sample_head(const struct perf_event_header *h, struct cursor *c
 	r->cpu = take_u32(c);
 	take_u32(c);
 	s->period = take_u64(c);
-	s->nchain = take_u64(c);
+	s->nchain = type & PERF_SAMPLE_CALLCHAIN ? take_u64(c) : 0;
 	if (s->nchain > UINT16_MAX)
 		return -EBADMSG;
 	s->chain = take(c, s->nchain * 8);
 	return c->bad ? -EBADMSG : 0;
 }
 
-/* Registers and stack, as every sample that has them ends. */
-static int parse_dump(struct cursor *c, struct record_sample *s)
+static int parse_sample(const struct perf_event_header *h, uint64_t type, struct record *r)
 {
-	parse_regs(c, s);
-	s->stack_asked = take_u64(c);
-	s->stack = take(c, s->stack_asked);
-	/* The length that was really read stands behind the dump, if there is a dump. */
-	if (s->stack_asked)
-		s->stack_len = take_u64(c);
-	return c->bad || s->stack_len > s->stack_asked ? -EBADMSG : 0;
-}
-
-static int parse_sample(const struct perf_event_header *h, struct record *r)
-{
+	struct record_sample *s = &r->sample;
 	struct cursor c = body_of(h);
 
-	if (parse_sample_head(h, &c, r))
+	if (parse_sample_head(h, type, &c, r))
 		return -EBADMSG;
-	return parse_dump(&c, &r->sample);
+	if (type & PERF_SAMPLE_RAW) {
+		s->raw_len = take_u32(&c);
+		s->raw = take(&c, s->raw_len);
+	}
+	if (type & PERF_SAMPLE_REGS_USER)
+		parse_regs(&c, s);
+	if (type & PERF_SAMPLE_STACK_USER) {
+		s->stack_asked = take_u64(&c);
+		s->stack = take(&c, s->stack_asked);
+		/* The length that was really read stands behind the dump, if there is a dump. */
+		if (s->stack_asked)
+			s->stack_len = take_u64(&c);
+	}
+	if (c.bad || s->stack_len > s->stack_asked)
+		return -EBADMSG;
+	return 0;
 }
 
 /* A NUL-terminated string in front of the trailer. */
@@ -221,7 +226,7 @@ int record_parse(const struct perf_event_header *h, struct record *r)
 
 	*r = (struct record){.type = h->type, .misc = h->misc};
 	if (h->type == PERF_RECORD_SAMPLE)
-		return parse_sample(h, r);
+		return parse_sample(h, RECORD_SAMPLE_TYPE, r);
 	if (read_trailer(h, &t))
 		return -EBADMSG;
 	r->time = t.time;
@@ -322,7 +327,7 @@ static int parse_module_sample(const struct perf_event_header *h,
 	uint16_t event;
 	uint32_t size;
 
-	if (parse_sample_head(h, &c, r))
+	if (parse_sample_head(h, RECORD_MODULE_TYPE, &c, r))
 		return -EBADMSG;
 	size = take_u32(&c);
 	raw = take(&c, size);
@@ -346,24 +351,10 @@ int record_parse_module(const struct perf_event_header *h, const struct record_m
 	return parse_module_sample(h, module, r);
 }
 
-int record_parse_raw(const struct perf_event_header *h, struct record *r)
+int record_parse_trace(const struct perf_event_header *h, uint64_t type, struct record *r)
 {
-	struct cursor c = body_of(h);
-	struct record_sample *s = &r->sample;
-
 	if (h->type != PERF_RECORD_SAMPLE)
 		return record_parse(h, r);
 	*r = (struct record){.type = h->type, .misc = h->misc};
-	s->ip = take_u64(&c);
-	r->pid = (pid_t)take_u32(&c);
-	r->tid = (pid_t)take_u32(&c);
-	r->time = take_u64(&c);
-	r->cpu = take_u32(&c);
-	take_u32(&c);
-	s->period = take_u64(&c);
-	s->raw_len = take_u32(&c);
-	s->raw = take(&c, s->raw_len);
-	if (c.bad)
-		return -EBADMSG;
-	return c.left ? parse_dump(&c, s) : 0;
+	return parse_sample(h, type, r);
 }

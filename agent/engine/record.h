@@ -25,10 +25,10 @@
 	(PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_CALLCHAIN | \
 	 PERF_SAMPLE_RAW)
 
-/* And for events of which the raw data is the agent's own (BPF programs). Some carry registers and
- * stack as well. */
-#define RECORD_RAW_TYPE	      (PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_RAW)
-#define RECORD_RAW_STACK_TYPE (RECORD_RAW_TYPE | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
+/* The kernel's own trace events, and the same with the stack of the thread that caused one. */
+#define RECORD_TRACE_TYPE (PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_RAW)
+#define RECORD_TRACE_STACK_TYPE \
+	(RECORD_TRACE_TYPE | PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
 
 /* User registers asked for: all general ones and the instruction pointer (asm/perf_regs.h). */
 extern const uint64_t record_regs_mask;
@@ -56,7 +56,7 @@ extern const uint64_t record_regs_mask;
  * @guesses: frames found by search
  * @cookie: of the mappings that the module walked with, 0 for none
  * @arm: which arm of the module
- * @raw: of record_parse_raw()
+ * @raw: the fields of a trace event, as tracefs.h finds them; NULL for other events
  * @raw_len: bytes
  * @context: enum kpprof_context; always _TASK without the module, which alone knows
  */
@@ -155,10 +155,13 @@ int record_parse_module(const struct perf_event_header *h, const struct record_m
 			struct record *out);
 
 /**
- * record_parse_raw() - decode a record of events with RECORD_RAW_TYPE or RECORD_RAW_STACK_TYPE
+ * record_parse_trace() - decode a record of the kernel's trace events
+ * @h: as record_parse()
+ * @type: RECORD_TRACE_TYPE or RECORD_TRACE_STACK_TYPE, what the event's samples have
+ * @out: as record_parse()
  *
  * Return: as record_parse().
  */
-int record_parse_raw(const struct perf_event_header *h, struct record *out);
+int record_parse_trace(const struct perf_event_header *h, uint64_t type, struct record *out);
 
 #endif /* KPPROF_RECORD_H */

@@ -13,125 +13,12 @@
 #include "../base/log.h"
 #include "../control/module.h"
 #include "kmod.h"
-#include "wait_rate.h"
 #include "watch.h"
 
-/* The last one that can always be tried is the kernel's own. */
+/* In the order of preference. */
 static const struct wait_backend *const backends[] = {
-	NULL,
+	&wait_backend_perf,
 };
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-/* A wait is one in two parts: until it was woken, and then for a CPU. It is counted with the first,
- * and lasts from the beginning of the watch on. */
-static void tell(const struct wait_watch *w, const struct wait_note *n, struct wait_event *we)
-{
-	uint64_t from = later(n->from, w->started), woken = later(n->woken, from);
-	uint64_t to = later(n->to, woken);
-	void (*fn)(void *ctx, const struct wait_event *event) = w->on_wait;
-	void *ctx = w->ctx;
-	double scale = n->scale > 0 ? n->scale : wait_scale(to - from, w->rate_ns);
-
-	we->open = n->flush;
-	if (n->flush) {
-		scale = 1;
-		fn = n->flush->open;
-		ctx = n->flush->ctx;
-	}
-	we->count = scale;
-	if (n->kind != WAIT_RUNQUEUE) {
-		we->kind = n->kind;
-		we->ns = (double)(woken - from) * scale;
-		fn(ctx, we);
-		we->count = 0;
-	}
-	we->kind = WAIT_RUNQUEUE;
-	we->ns = (double)(to - woken) * scale;
-	if (to > woken)
-		fn(ctx, we);
-}
-
-static void deliver(struct held *h, const struct stack *stack)
-{
-	const struct wait_note *n = wait_note_of(h);
-	struct wait_event we = {
-		.pid = h->record.pid,
-		.tid = h->record.tid,
-		.thread = h->thread,
-		.stack = *stack,
-	};
-
-	for (struct wait_watch *w = n->engine->watches; w; w = w->next) {
-		if (!(n->watches & 1ull << w->slot))
-			continue;
-		tell(w, n, &we);
-		if (n->flush)
-			n->flush->pending--;
-		else
-			w->held--;
-	}
-}
-
-static void walk(struct engine *e, struct held *h)
-{
-	wait_note_of(h)->engine = e;
-	h->deliver = deliver;
-	if (h->record.sample.walked)
-		held_walked(h, true);
-	else
-		held_walk(&e->held, e->store, h);
-}
-
-static bool keeps(struct engine *e, const struct wait_watch *w, const struct wait_note *n,
-		  pid_t pid)
-{
-	uint64_t from = later(n->from, w->started);
-
-	return w->what & WATCH_BLOCK && w->on_wait && n->to > from &&
-	       members_has(&w->members, pid) && wait_is_kept(&e->dice, n->to - from, w->rate_ns);
-}
-
-void waits_over(struct engine *e, const struct wait_backend *b, struct held *h)
-{
-	struct wait_note *n = wait_note_of(h);
-
-	n->watches = 0;
-	n->flush = NULL;
-	for (struct wait_watch *w = e->watches; w; w = w->next) {
-		if (w->backend != b || !keeps(e, w, n, h->record.pid))
-			continue;
-		n->watches |= 1ull << w->slot;
-		w->held++;
-	}
-	if (n->watches)
-		walk(e, h);
-	else
-		held_free(h);
-}
-
-void waits_kept(struct engine *e, struct wait_watch *w, struct held *h)
-{
-	struct wait_note *n = wait_note_of(h);
-
-	n->watches = 1ull << w->slot;
-	n->flush = NULL;
-	w->held++;
-	walk(e, h);
-}
-
-void waits_open(struct engine *e, struct wait_watch *w, struct wait_flush *f, struct held *h)
-{
-	struct wait_note *n = wait_note_of(h);
-
-	n->watches = 1ull << w->slot;
-	n->flush = f;
-	f->pending++;
-	walk(e, h);
-}
 
 struct wait_watch *waits_in_slot(struct engine *e, unsigned int slot)
 {
@@ -157,14 +44,14 @@ void waits_fork(struct engine *e, const struct record *r)
 		for (struct wait_watch *w = e->watches; w; w = w->next)
 			members_fork(&w->members, r->task.ppid, r->pid);
 	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
-		if (backends[i] && backends[i]->fork)
+		if (backends[i]->fork)
 			backends[i]->fork(e, r);
 }
 
 void waits_exit(struct engine *e, const struct record *r)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
-		if (backends[i] && backends[i]->exit)
+		if (backends[i]->exit)
 			backends[i]->exit(e, r);
 	for (struct wait_watch *w = e->watches; w; w = w->next)
 		if (w->on_exit && r->time >= w->started && members_has(&w->members, r->pid))
@@ -173,8 +60,13 @@ void waits_exit(struct engine *e, const struct record *r)
 
 void waits_comm(struct engine *e, pid_t pid, const char *name)
 {
-	for (struct wait_watch *w = e->watches; w; w = w->next)
+	for (struct wait_watch *w = e->watches; w; w = w->next) {
+		bool was = members_has(&w->members, pid);
+
 		members_exec(&w->members, pid, name);
+		if (!was && members_has(&w->members, pid) && w->backend->joined)
+			w->backend->joined(e, pid);
+	}
 }
 
 void waits_side_lost(struct engine *e, uint64_t lost)
@@ -207,6 +99,9 @@ void waits_read(struct engine *e, uint64_t until)
 {
 	struct wait_watch *w = e->watches;
 
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (backends[i]->read)
+			backends[i]->read(e, until);
 	while (w)
 		w = flush_one(e, w, until) ? e->watches : w->next;
 }
@@ -289,8 +184,7 @@ static void forget(void *ctx, struct held *h)
 {
 	const struct wait_watch *w = ctx;
 
-	if (h->deliver == deliver)
-		wait_note_of(h)->watches &= ~(1ull << w->slot);
+	h->watches &= ~(1ull << w->slot);
 }
 
 void wait_watch_stop(struct engine *e, struct wait_watch *w)

@@ -26,6 +26,8 @@ enum { WATCHES_MAX = 64 };
  *	were read
  * @fork: a record of a new thread or process; may be NULL
  * @exit: a record of a thread that is gone; may be NULL
+ * @read: all records up to @until were handled; may be NULL
+ * @joined: a process belongs to a watch of this backend from now on, by its new name; may be NULL
  */
 struct wait_backend {
 	enum kpprof_engine engine;
@@ -34,7 +36,12 @@ struct wait_backend {
 	void (*open)(struct engine *e, struct wait_watch *w, uint64_t now, struct wait_flush *f);
 	void (*fork)(struct engine *e, const struct record *r);
 	void (*exit)(struct engine *e, const struct record *r);
+	void (*read)(struct engine *e, uint64_t until);
+	void (*joined)(struct engine *e, pid_t pid);
 };
+
+/* The scheduler's trace events, read through perf_event_open(2): sched.c. */
+extern const struct wait_backend wait_backend_perf;
 
 /**
  * struct wait_flush - a wait_watch_flush() that is not through
@@ -54,8 +61,6 @@ struct wait_flush {
 
 /**
  * struct wait_note - what a held sample of a wait is for: its @extra
- * @engine: where the watches are
- * @watches: bit i for the watch in slot i
  * @flush: this is an open wait, for a flush of the one watch; NULL for one that is over
  * @kind: what it waited for, WAIT_RUNQUEUE for a thread that was preempted
  * @from: when it began
@@ -64,8 +69,6 @@ struct wait_flush {
  * @scale: waits that it stands for; 0: see wait_scale()
  */
 struct wait_note {
-	struct engine *engine;
-	uint64_t watches;
 	struct wait_flush *flush;
 	enum wait_kind kind;
 	uint64_t from;
@@ -74,17 +77,43 @@ struct wait_note {
 	double scale;
 };
 
+/**
+ * struct release_note - the same of a release
+ * @lock: of a lock; else a signal
+ * @ns: what it is charged with, by the slot of the watch: each has its own beginning
+ */
+struct release_note {
+	bool lock;
+	uint64_t ns[WATCHES_MAX];
+};
+
+/** struct create_note - the same of a new thread: @tid */
+struct create_note {
+	pid_t tid;
+};
+
 /** wait_note_of() - the note of a held sample that was made with the size of one as extra */
 static inline struct wait_note *wait_note_of(struct held *h)
 {
 	return (struct wait_note *)h->extra;
 }
 
+/** release_note_of() - see wait_note_of() */
+static inline struct release_note *release_note_of(struct held *h)
+{
+	return (struct release_note *)h->extra;
+}
+
+/** create_note_of() - see wait_note_of() */
+static inline struct create_note *create_note_of(struct held *h)
+{
+	return (struct create_note *)h->extra;
+}
+
 /**
  * waits_over() - a wait is over: deliver it to the watches of a backend that want it
  * @b: the backend
- * @h: the sample with its note, in which @watches is filled in here; freed here or when it was
- *	delivered
+ * @h: the sample with its note; freed here or when it was delivered
  *
  * Chance decides whether a wait is kept that is shorter than a watch's rate.
  */
@@ -95,6 +124,15 @@ void waits_kept(struct engine *e, struct wait_watch *w, struct held *h);
 
 /** waits_open() - deliver a wait that goes on; else as waits_kept() */
 void waits_open(struct engine *e, struct wait_watch *w, struct wait_flush *f, struct held *h);
+
+/** waits_release_wanted() - whether a watch wants releases by threads of @pid */
+bool waits_release_wanted(const struct wait_watch *w, const struct wait_backend *b, pid_t pid);
+
+/** waits_release() - a thread let others go: @h with a release_note; else as waits_over() */
+void waits_release(struct engine *e, const struct wait_backend *b, struct held *h);
+
+/** waits_create() - a thread made another: @h with a create_note; else as waits_over() */
+void waits_create(struct engine *e, const struct wait_backend *b, struct held *h);
 
 /** waits_in_slot() - the watch with this number, NULL when there is none */
 struct wait_watch *waits_in_slot(struct engine *e, unsigned int slot);

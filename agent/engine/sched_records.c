@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <linux/futex.h>
+#include <sys/uio.h>
+
+#include "../base/cleanup.h"
+#include "../image/store.h"
+#include "sched.h"
+
+/* Who tells that a thread has left its CPU. */
+enum { TOLD_TIMES = 1, TOLD_STACKS = 2 };
+
+/* Registers by DWARF number: arguments of a system call, and the stack pointer. */
+enum { REG_ARG0 = 5, REG_ARG1 = 4, REG_ARG2 = 1, REG_SP = 7 };
+
+/* A futex word so near above the stack pointer is in the frame of the function that waits. */
+enum { OWN_FRAME = 512 };
+
+static struct held *hold(struct sched *s, const struct record *r, size_t extra)
+{
+	struct processes *all = s->engine->processes;
+	struct process *p = processes_load(all, r->pid);
+
+	return p ? held_create(r, p, processes_thread(all, r->pid, r->tid), extra) : NULL;
+}
+
+/* A wait whose stack was lost, or never taken. */
+static struct held *hold_bare(struct sched *s, const struct sched_thread *t)
+{
+	struct record r = {.pid = t->pid, .tid = t->tid, .time = t->since};
+	struct held *h = hold(s, &r, sizeof(struct wait_note));
+
+	if (!h)
+		return NULL;
+	wait_note_of(h)->kind = WAIT_OTHER;
+	if (t->runnable)
+		wait_note_of(h)->kind = WAIT_RUNQUEUE;
+	else if (t->state & SCHED_STATE_DISK)
+		wait_note_of(h)->kind = WAIT_DISK;
+	return h;
+}
+
+static void count_dropped(struct engine *e, pid_t pid)
+{
+	for (struct wait_watch *w = e->watches; w; w = w->next)
+		if (w->backend == &wait_backend_perf && w->what & WATCH_BLOCK &&
+		    members_has(&w->members, pid))
+			w->dropped++;
+}
+
+static void note_times(struct held *h, const struct sched_thread *t, uint64_t woken, uint64_t to)
+{
+	struct wait_note *n = wait_note_of(h);
+
+	n->from = t->since;
+	n->woken = woken;
+	n->to = to;
+}
+
+void sched_over(void *ctx, struct sched_thread *t, uint64_t woken, uint64_t to)
+{
+	struct sched *s = ctx;
+	struct held *h = take_ptr(t->sample);
+
+	if (!sched_uses(s, WATCH_BLOCK)) {
+		held_free(h);
+		return;
+	}
+	if (!h && !t->fresh)
+		count_dropped(s->engine, t->pid);
+	if (!h)
+		h = hold_bare(s, t);
+	if (!h)
+		return;
+	note_times(h, t, woken, to);
+	waits_over(s->engine, &wait_backend_perf, h);
+}
+
+struct held *sched_hold_open(struct sched *s, struct sched_thread *t, uint64_t now)
+{
+	struct held *h =
+		t->sample ? held_copy(t->sample, sizeof(struct wait_note)) : hold_bare(s, t);
+
+	if (!h)
+		return NULL;
+	if (t->sample)
+		*wait_note_of(h) = *wait_note_of(t->sample);
+	note_times(h, t, sched_split(t, now), now);
+	return h;
+}
+
+/* What does not fit into a ring of stacks is too much: copies become shorter. What is missing of
+ * waits' stacks shows as dropped, of all else as lost. */
+static void handle_lost(struct sched *s, enum sched_set set, const struct record *r)
+{
+	if (r->type != PERF_RECORD_LOST && r->type != PERF_RECORD_LOST_SAMPLES)
+		return;
+	if (set != SCHED_TIMES)
+		s->overflowed[set] = true;
+	for (struct wait_watch *w = s->engine->watches; w && set != SCHED_STACKS; w = w->next)
+		if (w->backend == &wait_backend_perf)
+			w->lost += r->lost;
+}
+
+void sched_handle_times(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
+{
+	struct sched *s = owner;
+	struct sched_thread *t;
+	struct sched_record sr;
+	struct record r;
+
+	(void)ring;
+	if (sched_events_parse(&s->events, SCHED_TIMES, header, &r, &sr))
+		return;
+	if (r.type != PERF_RECORD_SAMPLE) {
+		handle_lost(s, SCHED_TIMES, &r);
+		return;
+	}
+	t = sched_find(&s->table, sr.next);
+	if (sr.what == SCHED_WAKING) {
+		if (t)
+			sched_woken(t, r.time);
+		return;
+	}
+	if (t)
+		sched_in(&s->table, t, r.time);
+	t = sched_find(&s->table, sr.prev);
+	if (t && !(sr.prev_state & SCHED_STATE_GONE))
+		sched_out(&s->table, t, r.time, sr.prev_state, TOLD_TIMES, NULL);
+}
+
+/* Whether a word of the target is the number of one of its threads. */
+static bool is_thread(const struct sched *s, pid_t pid, int32_t word)
+{
+	const struct sched_thread *t = word > 0 ? sched_find(&s->table, word) : NULL;
+
+	return t && t->pid == pid;
+}
+
+/* A look at what is beside the word, in the target's memory: what cannot be read says nothing. */
+static void look_beside(const struct sched *s, pid_t pid, uint64_t addr, struct futex_wait *fw)
+{
+	int32_t words[5] = {0};
+	struct iovec to = {words, sizeof(words)};
+	struct iovec from = {(void *)(addr - 8), sizeof(words)};
+
+	if (process_vm_readv(pid, &to, 1, &from, 1, 0) != sizeof(words))
+		return;
+	fw->near_thread = is_thread(s, pid, words[0]);
+	fw->near_owner = is_thread(s, pid, words[4]);
+	fw->near_flag = words[4] == FUTEX_PRIVATE_FLAG;
+}
+
+void sched_arrive(struct sched *s, struct sched_thread *t, const uint64_t *args, uint64_t sp)
+{
+	struct futex_wait fw = {
+		.op = args[1],
+		.val = args[2],
+		.own_frame = args[0] - sp < OWN_FRAME,
+	};
+
+	/* Where the value alone does not tell. */
+	if (fw.val == 2 || fw.val & FUTEX_WAITERS)
+		look_beside(s, t->pid, args[0], &fw);
+	futex_arrive(&s->futexes, &t->futex, t->pid, args[0], futex_word(&fw), t->since);
+}
+
+void sched_handle_stacks(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
+{
+	struct sched *s = owner;
+	struct sched_thread *t;
+	struct sched_record sr;
+	struct record r;
+	struct held *h;
+	uint32_t what;
+
+	(void)ring;
+	if (sched_events_parse(&s->events, SCHED_STACKS, header, &r, &sr))
+		return;
+	if (r.type != PERF_RECORD_SAMPLE) {
+		handle_lost(s, SCHED_STACKS, &r);
+		return;
+	}
+	t = sched_find(&s->table, r.tid);
+	s->strays += !t;
+	if (!t || sr.prev_state & SCHED_STATE_GONE)
+		return;
+	h = hold(s, &r, sizeof(struct wait_note));
+	sched_out(&s->table, t, r.time, sr.prev_state, TOLD_STACKS, h);
+	if (t->runnable) {
+		if (h)
+			wait_note_of(h)->kind = WAIT_RUNQUEUE;
+		return;
+	}
+	what = wait_kinds_chain(&s->kinds, r.sample.chain, r.sample.nchain);
+	if (h)
+		wait_note_of(h)->kind = wait_kind(what, t->state & SCHED_STATE_DISK);
+	if (what & KFUNC_FUTEX_WAIT && r.sample.abi == PERF_SAMPLE_REGS_ABI_64) {
+		const uint64_t *regs = r.sample.regs;
+		const uint64_t args[] = {regs[REG_ARG0], regs[REG_ARG1], regs[REG_ARG2]};
+
+		sched_arrive(s, t, args, regs[REG_SP]);
+	}
+}
+
+static void tell_release(struct sched *s, const struct record *r, const struct futex_release *fr)
+{
+	struct held *h = hold(s, r, sizeof(struct release_note));
+	struct release_note *n;
+
+	if (!h)
+		return;
+	n = release_note_of(h);
+	n->lock = futex_is_lock(fr);
+	for (struct wait_watch *w = s->engine->watches; w; w = w->next)
+		n->ns[w->slot] = futex_charge(&s->futexes, fr, w->started);
+	waits_release(s->engine, &wait_backend_perf, h);
+}
+
+void sched_handle_wakers(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
+{
+	struct sched *s = owner;
+	struct sched_thread *t;
+	struct sched_record sr;
+	struct record r;
+	struct futex_release fr;
+	uint32_t what;
+
+	(void)ring;
+	if (sched_events_parse(&s->events, SCHED_WAKERS, header, &r, &sr))
+		return;
+	if (r.type != PERF_RECORD_SAMPLE) {
+		handle_lost(s, SCHED_WAKERS, &r);
+		return;
+	}
+	t = sched_find(&s->table, sr.next);
+	if (!t || !t->futex.queue || r.sample.abi != PERF_SAMPLE_REGS_ABI_64)
+		return;
+	what = wait_kinds_chain(&s->kinds, r.sample.chain, r.sample.nchain);
+	/* A time limit, a signal, or the end of the thread that is waited for. */
+	if (!(what & KFUNC_FUTEX) || what & (KFUNC_INTERRUPT | KFUNC_EXIT)) {
+		futex_leave(&t->futex);
+		return;
+	}
+	fr = (struct futex_release){
+		.woken = &t->futex,
+		.pid = r.pid,
+		.addr = r.sample.regs[REG_ARG0],
+		.time = r.time,
+	};
+	tell_release(s, &r, &fr);
+	futex_release(&s->futexes, &fr);
+}
+
+void sched_handle_forks(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
+{
+	struct sched *s = owner;
+	const struct sched_thread *t;
+	struct sched_record sr;
+	struct record r;
+	struct held *h;
+
+	(void)ring;
+	if (sched_events_parse(&s->events, SCHED_FORKS, header, &r, &sr))
+		return;
+	if (r.type != PERF_RECORD_SAMPLE) {
+		handle_lost(s, SCHED_FORKS, &r);
+		return;
+	}
+	/* The record of the side events comes first, and knows of what process the new one is. */
+	t = sched_find(&s->table, sr.next);
+	if (t && t->pid != r.pid)
+		return;
+	h = hold(s, &r, sizeof(struct create_note));
+	if (!h)
+		return;
+	create_note_of(h)->tid = sr.next;
+	waits_create(s->engine, &wait_backend_perf, h);
+}
