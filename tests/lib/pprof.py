@@ -5,7 +5,6 @@
     pprof.py raw FILE               one line a sample: values, labels, stack with the leaf first
     pprof.py stat FILE              KEY=VALUE lines, to be sourced by a shell
     pprof.py share FILE REGEX...    percent of the user time whose stack has a frame that matches
-    pprof.py sum FILE REGEX         what a frame's name matches, and the values of all samples with such a frame
     pprof.py labels FILE KEY        the values of a label and how many samples have them
     pprof.py mappings FILE
     pprof.py comments FILE
@@ -239,19 +238,6 @@ def share(p, regex):
     return 100.0 * hit / total if total else 0.0
 
 
-def sums(p, regex):
-    """Values by what the innermost frame that matches matches; by nothing where none does."""
-    pattern = re.compile(regex)
-    total = collections.defaultdict(lambda: [0] * len(p.sample_types))
-    for sample in p.samples:
-        found = (pattern.search(name) for loc in sample.stack for name in names(loc))
-        match = next((m for m in found if m), None)
-        have = total[match.group(0) if match else "-"]
-        for i, v in enumerate(sample.values):
-            have[i] += v
-    return total
-
-
 def check(p):
     """What is wrong with a profile, by the rules of profile.proto and of the scrapers."""
     bad = []
@@ -316,9 +302,6 @@ def main(argv):
     elif command == "share":
         for regex in rest:
             print(f"{share(p, regex):.2f}")
-    elif command == "sum":
-        for name, values in sorted(sums(p, rest[0]).items()):
-            print(name, *values)
     elif command == "labels":
         values = collections.Counter()
         for s in p.samples:
