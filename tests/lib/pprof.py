@@ -8,6 +8,8 @@
     pprof.py labels FILE KEY        the values of a label and how many samples have them
     pprof.py mappings FILE
     pprof.py comments FILE
+    pprof.py sum FILE REGEX         the sums of each value over the samples whose stack has a frame that matches
+    pprof.py types FILE             sample types and period type, with their units
     pprof.py check FILE             the rules a profile must keep; nothing printed when all hold
     pprof.py broken FILE            the user stacks that do not reach the outermost frame, by count
 
@@ -302,6 +304,12 @@ def main(argv):
     elif command == "share":
         for regex in rest:
             print(f"{share(p, regex):.2f}")
+    elif command == "sum":
+        want = re.compile(rest[0])
+        hit = [s for s in p.samples if any(want.search(n) for l in s.stack for n in names(l))]
+        print(*(sum(s.values[i] for s in hit) for i in range(len(p.sample_types))))
+    elif command == "types":
+        print(*("/".join(t) for t in p.sample_types + [p.period_type]))
     elif command == "labels":
         values = collections.Counter()
         for s in p.samples:
