@@ -210,12 +210,15 @@ static void put_capture(void *ctx, const struct cpu_capture *capture)
 	usersock_next(r);
 }
 
-int arming_targets(const struct armed_list *l, struct usersock_reply *r)
+int arming_targets(struct armed_list *l, struct usersock_reply *r)
 {
 	struct listing listing = {l, r};
 
 	engine_each_capture(l->engine, put_capture, &listing);
-	for (const struct armed *a = l->first; a; a = a->next)
+	for (struct armed *a = l->first; a; a = a->next) {
+		if (a->spec.kind->look)
+			a->spec.kind->look(a);
 		put_armed(r, a);
+	}
 	return 0;
 }

@@ -18,7 +18,7 @@ int arming_arm(struct armed_list *l, const struct message *m, struct usersock_re
 int arming_disarm(struct armed_list *l, const struct message *m, struct usersock_reply *r);
 
 /** arming_targets() - TARGETS: captures that run, and what is armed */
-int arming_targets(const struct armed_list *l, struct usersock_reply *r);
+int arming_targets(struct armed_list *l, struct usersock_reply *r);
 
 /**
  * arming_kinds() - arm kinds for one target, all or none

@@ -6,6 +6,7 @@
 
 #include "../base/cleanup.h"
 #include "../engine/engine.h"
+#include "../engine/find.h"
 
 const struct armed_kind *armed_kind_named(const char *name, size_t len)
 {
@@ -73,6 +74,18 @@ struct armed *armed_find(const struct armed_list *l, const struct armed_spec *sp
 	return best;
 }
 
+void armed_forget(struct armed_list *l, const struct armed_spec *spec)
+{
+	struct armed *a = armed_find(l, spec);
+
+	if (!a)
+		return;
+	if (a->spec.kind->look)
+		a->spec.kind->look(a);
+	if (a->exited && process_alive(a->spec.target.pid))
+		armed_end(a);
+}
+
 static void lease_over(struct loop_timer *t)
 {
 	armed_end((struct armed *)((char *)t - offsetof(struct armed, timer)));
@@ -122,9 +135,13 @@ static int create(struct armed_list *l, const struct armed_spec *spec, struct ar
 int armed_start(struct armed_list *l, const struct armed_spec *spec, enum kpprof_armed_by by,
 		uint32_t lease, struct armed **out)
 {
-	struct armed *a = armed_find(l, spec);
+	struct armed *a;
 	int err;
 
+	armed_forget(l, spec);
+	a = armed_find(l, spec);
+	if (a && a->exited)
+		return -ESRCH;
 	if (!a) {
 		err = create(l, spec, &a);
 		if (err)

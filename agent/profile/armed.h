@@ -75,6 +75,8 @@ struct armed_cost {
  * @create: arm: hooks are there when it returns; the caller fills the fields of struct armed
  * @destroy: disarm: hooks are gone when it returns; frees it
  * @cost: out: what it has cost
+ * @look: see whether the target is still there, and set @exited of struct armed if it is not; NULL
+ *	when that is known at any time
  */
 struct armed_kind {
 	enum kpprof_kind id;
@@ -88,6 +90,7 @@ struct armed_kind {
 		      const struct armed_spec *spec, struct armed **out);
 	void (*destroy)(struct armed *a);
 	void (*cost)(const struct armed *a, struct armed_cost *out);
+	void (*look)(struct armed *a);
 };
 
 /**
@@ -129,10 +132,16 @@ struct armed *armed_find(const struct armed_list *l, const struct armed_spec *sp
  * @lease: seconds, LEASE_NONE for none; a lease is never made shorter
  * @out: what is armed; may be NULL
  *
- * Return: 0; -ENOSPC over ARMED_MAX; -errno of the kind.
+ * Return: 0; -ESRCH when the target has exited since it was armed; -ENOSPC over ARMED_MAX; -errno
+ * of the kind.
  */
 int armed_start(struct armed_list *l, const struct armed_spec *spec, enum kpprof_armed_by by,
 		uint32_t lease, struct armed **out);
+
+/** armed_forget() - end what is armed for a process that has gone, if another one has its number
+ * now
+ */
+void armed_forget(struct armed_list *l, const struct armed_spec *spec);
 
 /** armed_renew() - a lease of so many seconds from now on, if that is longer than what it has */
 void armed_renew(struct armed *a, uint32_t lease);

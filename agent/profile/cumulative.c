@@ -229,8 +229,11 @@ bool cumulative_gone(const struct cumulative *c)
 	return c->kind->alive ? !c->kind->alive(c) : !process_alive(t->pid);
 }
 
-void cumulative_look(struct cumulative *c)
+/* If the target has gone, ends what is hooked and keeps what was counted. */
+void cumulative_look(struct armed *a)
 {
+	struct cumulative *c = (struct cumulative *)a;
+
 	if (c->stopped || !cumulative_gone(c))
 		return;
 	c->armed.exited = true;
@@ -246,7 +249,7 @@ static void exit_check(struct loop_timer *t)
 		(struct cumulative *)((char *)t - offsetof(struct cumulative, exit_check));
 
 	c->checks_exit = false;
-	cumulative_look(c);
+	cumulative_look(&c->armed);
 }
 
 void cumulative_check_exit(struct cumulative *c)

@@ -70,8 +70,9 @@ struct cumulative_kind {
 };
 
 /* Those functions of struct armed_kind that all cumulative kinds share. */
-#define CUMULATIVE_ARMED \
-	.create = cumulative_create, .destroy = cumulative_destroy, .cost = cumulative_cost
+#define CUMULATIVE_ARMED                                                                     \
+	.create = cumulative_create, .destroy = cumulative_destroy, .cost = cumulative_cost, \
+	.look = cumulative_look
 
 /**
  * struct cumulative - one armed profile
@@ -205,5 +206,6 @@ int cumulative_create(const struct armed_kind *kind, struct armed_list *l,
 		      const struct armed_spec *spec, struct armed **out);
 void cumulative_destroy(struct armed *a);
 void cumulative_cost(const struct armed *a, struct armed_cost *out);
+void cumulative_look(struct armed *a);
 
 #endif /* KPPROF_CUMULATIVE_H */

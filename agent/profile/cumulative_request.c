@@ -12,7 +12,6 @@
 
 #include "../base/cleanup.h"
 #include "../engine/engine.h"
-#include "../engine/find.h"
 #include "../http/server.h"
 #include "cumulative.h"
 #include "resolve.h"
@@ -380,20 +379,9 @@ static int parse(struct http_request *req, struct asked *a)
 				  LEASE_MAX * NSEC_PER_SEC, &lease);
 	if (!err)
 		err = parse_rate(req, &a->spec);
-	a->lease = (int64_t)(lease / NSEC_PER_SEC);
+	/* It begins when the request ends. */
+	a->lease = (int64_t)(lease / NSEC_PER_SEC) + a->seconds;
 	return err;
-}
-
-/* What is armed for a process that has gone, when another one has its number now. */
-static void forget_reused(struct armed_list *l, const struct armed_spec *spec)
-{
-	struct armed *a = armed_find(l, spec);
-
-	if (!a)
-		return;
-	cumulative_look((struct cumulative *)a);
-	if (a->exited && process_alive(spec->target.pid))
-		armed_end(a);
 }
 
 static int arm(struct armed_list *l, const struct asked *a, struct cumulative **out)
@@ -406,7 +394,8 @@ static int arm(struct armed_list *l, const struct asked *a, struct cumulative **
 		*out = (struct cumulative *)armed;
 		return 0;
 	}
-	err = armed_start(l, &a->spec, KPPROF_ARMED_BY_REQUEST, (uint32_t)a->lease, &armed);
+	err = armed_start(l, &a->spec, KPPROF_ARMED_BY_REQUEST,
+			  (uint32_t)(a->lease + (int64_t)(a->window / NSEC_PER_SEC)), &armed);
 	if (err)
 		return err;
 	*out = (struct cumulative *)armed;
@@ -424,7 +413,7 @@ void cumulative_serve(struct armed_list *l, struct http_request *req, const stru
 
 	if (parse(req, &a))
 		return;
-	forget_reused(l, &a.spec);
+	armed_forget(l, &a.spec);
 	r = calloc(1, sizeof(*r));
 	err = r ? arm(l, &a, &c) : -ENOMEM;
 	if (err) {

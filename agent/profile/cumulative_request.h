@@ -17,9 +17,6 @@ void cumulative_put(struct cumulative *c);
 /** cumulative_gone() - whether the process that it is about is not there any more */
 bool cumulative_gone(const struct cumulative *c);
 
-/** cumulative_look() - if so, end what is hooked and keep what was counted */
-void cumulative_look(struct cumulative *c);
-
 /** requests_finish() - nothing more will be counted: answer all that wait */
 void requests_finish(struct cumulative *c);
 

@@ -392,13 +392,20 @@ static void test_lease(void **state)
 	run(2500);
 	assert_null(armed_find(&armed, &s));
 	assert_int_equal(stops, 1);
+	/* It lasts longer than the request that asked for it. */
+	fd = ask("window=0&lease=1&seconds=2");
+	assert_true(await(fd, 10000));
+	assert_null(strstr(body, "disarmed"));
+	assert_int_equal(stops, 1);
+	run(2500);
+	assert_int_equal(stops, 2);
 	/* By hand, without one: a request's does not give it one. */
 	assert_int_equal(armed_start(&armed, &s, KPPROF_ARMED_BY_CONTROL, LEASE_NONE, &a), 0);
 	fd = ask("lease=1");
 	assert_true(await(fd, 5000));
 	assert_int_equal(armed_lease(a), -1);
 	assert_int_equal(a->by, KPPROF_ARMED_BY_CONTROL);
-	assert_int_equal(starts, 2);
+	assert_int_equal(starts, 3);
 }
 
 static void test_options(void **state)
