@@ -26,7 +26,7 @@ B := build/debug
 MODE_CFLAGS := -O0
 else
 B := build
-MODE_CFLAGS := -O2 -D_FORTIFY_SOURCE=2
+MODE_CFLAGS := -O2 -D_FORTIFY_SOURCE=3
 endif
 
 VERSION := 0.1
@@ -41,11 +41,11 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDENING := -fPIE -fstack-protector-strong -fcf-protection -fstack-clash-protection
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKPPROF_VERSION='"$(VERSION)"' $(CFLAGS) $(MODE_CFLAGS) $(WARNINGS) \
 	$(HARDENING) $(PKG_CFLAGS) -MMD -MP
-PKGS := libmicrohttpd libdw libelf liblzma zlib libmnl
+PKGS := libmicrohttpd libdw libelf liblzma zlib libmnl libcap-ng libseccomp
 # Asked only when something is compiled: on a fresh machine pkg-config is not there yet.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -liberty)$(PKG_LIBS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(MODE_CFLAGS) $(LDFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code $(MODE_CFLAGS) $(LDFLAGS)
 
 LIB_SRC := $(sort $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c))) kmod/walk.c kmod/addr.c
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/privilege.h"
 #include "control/module.h"
 #include "engine/engine.h"
 #include "engine/clock.h"
@@ -155,11 +156,14 @@ static bool options_valid(const struct options *o, struct agent_config *cfg)
 	return settings_read(&cfg->settings) == 0;
 }
 
-/* Each image of each process that is looked at is an open file, each CPU two perf events. */
-static void raise_file_limit(void)
+/* Each image of each process that is looked at is an open file, each CPU two perf events, whose
+ * rings count as locked memory. */
+static void raise_limits(void)
 {
+	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
 	struct rlimit rl;
 
+	setrlimit(RLIMIT_MEMLOCK, &all);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
@@ -195,6 +199,21 @@ static int watch_signals(struct loop *loop, struct loop_fd *w)
 	return loop_add(loop, w, fd, EPOLLIN);
 }
 
+/* When the port is open and the module was asked for, nothing more is needed of user 0. */
+static int drop_privileges(const struct agent_config *cfg)
+{
+	char left[256];
+	int err = privilege_drop(module_mode() != ENGINE_PERF, cfg->settings.unix_group);
+
+	if (err) {
+		log_error("privileges cannot be given up: %s", strerror(-err));
+		return err;
+	}
+	privilege_describe(left, sizeof(left));
+	log_debug("capabilities: %s", left);
+	return 0;
+}
+
 static int run(const struct agent_config *cfg)
 {
 	struct loop_fd signals = {.fd = -1, .cb = on_signal};
@@ -204,9 +223,12 @@ static int run(const struct agent_config *cfg)
 	err = loop_create(&main_loop);
 	if (err)
 		return err;
+	module_try();
 	err = watch_signals(main_loop, &signals);
 	if (!err)
 		err = agent_create(main_loop, cfg, &agent);
+	if (!err)
+		err = drop_privileges(cfg);
 	if (!err)
 		err = loop_run(main_loop);
 	agent_destroy(agent);
@@ -246,7 +268,7 @@ int main(int argc, char **argv)
 	 * enough. */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
-	raise_file_limit();
+	raise_limits();
 	if (!cfg.addr)
 		log_info("no address given (PPROF_ADDR): no port is open");
 	return run(&cfg) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -123,6 +123,10 @@ static const char *refusal(const char *says)
 	return NULL;
 }
 
+/* What module_try() found out. */
+static bool tried;
+static char refused[256];
+
 /* Tries to load the module; true when it may be there now. */
 static bool load(char *why, size_t size)
 {
@@ -139,6 +143,10 @@ static bool load(char *why, size_t size)
 	}
 	if (read_text("/proc/sys/kernel/modules_disabled", &b)[0] == '1') {
 		snprintf(why, size, "loading modules is switched off (kernel.modules_disabled)");
+		return false;
+	}
+	if (tried) {
+		snprintf(why, size, "%s", *refused ? refused : "the module is not loaded");
 		return false;
 	}
 	status = run_modprobe(says, sizeof(says));
@@ -194,4 +202,17 @@ struct genl *module_open(char *why, size_t size)
 		return NULL;
 	}
 	return g;
+}
+
+void module_try(void)
+{
+	struct genl *g;
+
+	if (wanted_mode == ENGINE_PERF)
+		return;
+	g = module_open(refused, sizeof(refused));
+	if (g)
+		*refused = '\0';
+	genl_close(g);
+	tried = true;
 }

@@ -30,4 +30,12 @@ int module_mode_parse(const char *text, enum engine_mode *out);
  */
 struct genl *module_open(char *why, size_t size);
 
+/**
+ * module_try() - load the module if it can be had, while the agent still may
+ *
+ * Later only the kernel loads it, on behalf of who asks for its netlink family; why it could not be
+ * loaded now is the reason that is given then.
+ */
+void module_try(void);
+
 #endif /* KPPROF_MODULE_H */

@@ -17,6 +17,7 @@
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "blame.h"
 
 /* A worker that is at one job for longer hangs. */
 #define JOB_TIMEOUT_NS (20 * NSEC_PER_SEC)
@@ -29,6 +30,7 @@ struct job {
 	int fd;
 	int debug_fd;
 	int input_fd;
+	int refused; /* -errno when no worker gets to see it */
 	job_cb cb;
 	void *ctx;
 };
@@ -41,6 +43,7 @@ struct job_queue {
 	struct job *first;
 	struct job **last;
 	bool sent; /* the first job is with the worker */
+	struct blame blame;
 };
 
 static struct job_queue *queue_of_fd(struct loop_fd *w)
@@ -98,6 +101,9 @@ static void job_failed(struct job_queue *q, int err)
 	struct job_reply reply = {.status = err};
 
 	log_warning("image worker: %s: %s", q->first->req.basename, strerror(-err));
+	/* The kernel's names are no stranger's. */
+	if (q->first->req.op != JOB_KALLSYMS)
+		blame_add(&q->blame, q->first->fd, loop_now());
 	worker_end(q);
 	job_done(q, &reply, NULL);
 }
@@ -163,7 +169,13 @@ static void reply_ready(struct loop_fd *w, uint32_t events)
 
 static void timed_out(struct loop_timer *t)
 {
-	job_failed(queue_of_timer(t), -ETIMEDOUT);
+	struct job_queue *q = queue_of_timer(t);
+	const struct job_reply reply = {.status = q->first->refused};
+
+	if (q->first->refused)
+		job_done(q, &reply, NULL);
+	else
+		job_failed(q, -ETIMEDOUT);
 }
 
 static int spawn_worker(struct job_queue *q)
@@ -217,21 +229,31 @@ static int send_job(struct job_queue *q, const struct job *j)
 	return sendmsg(q->sock.fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+/* Gives the job to a worker; 0 or -errno. */
+static int hand_over(struct job_queue *q, const struct job *j)
+{
+	int err;
+
+	if (blame_find(&q->blame, j->fd, loop_now()))
+		return -EIO;
+	err = q->pid ? 0 : spawn_worker(q);
+	if (!err)
+		err = send_job(q, j);
+	if (err) {
+		log_error("image worker: %s", strerror(-err));
+		worker_end(q);
+	}
+	return err;
+}
+
 static void submit_first(struct job_queue *q)
 {
-	int err = 0;
-
 	if (!q->first || q->sent)
 		return;
-	if (!q->pid)
-		err = spawn_worker(q);
-	if (!err)
-		err = send_job(q, q->first);
 	q->sent = true;
+	q->first->refused = hand_over(q, q->first);
 	/* A failure is told from the loop, like any other answer: the timer runs out at once. */
-	if (err)
-		log_error("image worker: %s", strerror(-err));
-	loop_timer_set(q->loop, &q->timer, err ? 0 : JOB_TIMEOUT_NS);
+	loop_timer_set(q->loop, &q->timer, q->first->refused ? 0 : JOB_TIMEOUT_NS);
 }
 
 int job_queue_create(struct loop *loop, struct job_queue **out)
@@ -268,6 +290,11 @@ void job_queue_destroy(struct job_queue *q)
 pid_t job_queue_worker(const struct job_queue *q)
 {
 	return q->pid;
+}
+
+uint64_t job_queue_failures(const struct job_queue *q)
+{
+	return q->blame.total;
 }
 
 void job_queue_idle(struct job_queue *q)

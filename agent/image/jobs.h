@@ -45,7 +45,8 @@ struct job_request {
 /**
  * typedef job_cb - a job is done
  * @ctx: the caller's
- * @reply: status 0 or -errno: -EIO when the worker died over it, -ETIMEDOUT
+ * @reply: status 0 or -errno: -EIO when the worker died over it, -ETIMEDOUT; for some minutes after
+ *	either, -EIO at once, and no worker sees the file
  * @block: the answer, mapped read-only; the callback owns it (munmap); NULL when there is none
  */
 typedef void (*job_cb)(void *ctx, const struct job_reply *reply, void *block);
@@ -58,6 +59,9 @@ void job_queue_destroy(struct job_queue *q);
 
 /** job_queue_worker() - pid of the worker, 0 while there is none */
 pid_t job_queue_worker(const struct job_queue *q);
+
+/** job_queue_failures() - how often a worker has died or hung over a file */
+uint64_t job_queue_failures(const struct job_queue *q);
 
 /** job_queue_idle() - end the worker if it has nothing to do, and its memory with it */
 void job_queue_idle(struct job_queue *q);

@@ -11,16 +11,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "../base/buf.h"
 #include "../base/cleanup.h"
+#include "../base/log.h"
 #include "jobs.h"
 #include "kallsyms.h"
 #include "perfmap.h"
 #include "rows.h"
+#include "sandbox.h"
 #include "symbols.h"
 
 enum { CACHE_BYTES = 8 << 20 };
@@ -270,30 +271,23 @@ static int receive(int sock, struct request *r)
 	return 1;
 }
 
-static void limit_self(void)
+static int limit_self(void)
 {
-	const struct rlimit no_core = {0, 0};
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "kpprofd-image");
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	setrlimit(RLIMIT_CORE, &no_core);
 	/* What one file needed goes back to the kernel before the next. */
 	mallopt(M_MMAP_THRESHOLD, 64 << 10);
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
-#ifndef __SANITIZE_ADDRESS__
-	/* Room for the debug information of a large program, and an end for what a hostile one asks
-	 * for. */
-	setrlimit(RLIMIT_AS, &(struct rlimit){2ul << 30, 2ul << 30});
-#endif
+	return sandbox_enter();
 }
 
 int worker_main(int sock)
 {
 	struct worker w = {.sock = sock};
-	int err = 0;
+	int err = limit_self();
 
-	limit_self();
+	if (err)
+		log_error("image worker: %s", strerror(-err));
 	while (!err) {
 		struct request r = {.fd = -1, .input_fd = -1, .debug_fd = -1};
 		struct job_reply reply = {0};

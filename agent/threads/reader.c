@@ -11,6 +11,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/loop.h"
+#include "../base/privilege.h"
 #include "../control/genl.h"
 #include "../control/module.h"
 #include "../engine/process.h"
@@ -262,6 +263,7 @@ static enum read_result read_place(struct reader *r, struct dump_thread *t, stru
 
 static void read_kernel(struct reader *r, const struct dump_thread *t, char *out, size_t size)
 {
+	_privilege_raised_ bool raised = r->what & DUMP_KERNEL && privilege_raise();
 	char text[TEXT_MAX];
 
 	out[0] = '\0';

@@ -7,7 +7,7 @@ KPPROF_SITE = $(BR2_EXTERNAL_KPPROF_PATH)/../../..
 KPPROF_SITE_METHOD = local
 KPPROF_LICENSE = GPL-2.0+ (agent), GPL-2.0 (module)
 KPPROF_LICENSE_FILES = COPYING
-KPPROF_DEPENDENCIES = host-pkgconf binutils elfutils libmicrohttpd libmnl xz zlib
+KPPROF_DEPENDENCIES = host-pkgconf binutils elfutils libcap-ng libmicrohttpd libmnl libseccomp xz zlib
 
 define KPPROF_BUILD_CMDS
 	$(TARGET_MAKE_ENV) $(MAKE) -C $(@D) $(TARGET_CONFIGURE_OPTS) all

@@ -2,7 +2,7 @@
 SUMMARY = "pprof profiles of any native process, over HTTP"
 LICENSE = "GPL-2.0-or-later"
 LIC_FILES_CHKSUM = "file://COPYING;md5=84bc28e2e9ec0d134244f8fa65dcf53b"
-DEPENDS = "libmicrohttpd elfutils xz zlib libmnl binutils"
+DEPENDS = "libmicrohttpd elfutils xz zlib libmnl libcap-ng libseccomp binutils"
 COMPATIBLE_HOST = "x86_64.*-linux"
 
 inherit externalsrc pkgconfig systemd update-rc.d
