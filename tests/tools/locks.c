@@ -101,7 +101,7 @@ static void print(const struct locks *l, const struct buf *threads)
 
 int main(int argc, char **argv)
 {
-	size_t deadlocks = 0, convoys = 0, waits = 0;
+	size_t deadlocks = 0, convoys = 0, waits = 0, owners = 0;
 	int times = 0;
 
 	if (argc > 2 && strcmp(argv[1], "-n") == 0) {
@@ -119,13 +119,15 @@ int main(int argc, char **argv)
 		if (!times || locks_deadlocks(l))
 			print(l, &threads);
 		for (size_t k = 0; k < threads.len / sizeof(struct dump_thread); k++)
-			waits += locks_wait(l, k)->owner != 0;
+			owners += locks_wait(l, k)->owner != 0;
+		for (size_t k = 0; k < threads.len / sizeof(struct dump_thread); k++)
+			waits += locks_wait(l, k)->lock != 0;
 		deadlocks += locks_deadlocks(l);
 		convoys += locks_convoys(l);
 		locks_free(l);
 	}
 	if (times)
-		printf("%d looks: %zu deadlocks, %zu convoys, %zu waits with an owner\n", times,
-		       deadlocks, convoys, waits);
+		printf("%d looks: %zu deadlocks, %zu convoys, %zu waits, %zu with an owner\n",
+		       times, deadlocks, convoys, waits, owners);
 	return 0;
 }
