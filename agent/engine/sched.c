@@ -31,6 +31,11 @@ bool sched_uses(const struct sched *s, unsigned int what)
 
 enum { KALLSYMS_BUFFER = 64 << 10 };
 
+/* A step of restraint has so long to show what it does, and one of it is taken back after so long
+ * without an overflow. */
+#define RESTRAIN_NS (200 * NSEC_PER_MSEC)
+#define RELAX_NS    (20 * NSEC_PER_SEC)
+
 static void drop(void *ctx, void *sample)
 {
 	(void)ctx;
@@ -214,20 +219,32 @@ static void on_exit_record(struct engine *e, const struct record *r)
 		sched_remove(&e->sched->table, r->tid);
 }
 
+/* Less when a ring overflows; more again when it has not for a while. */
+static void restrain(struct sched *s, enum sched_set set)
+{
+	uint64_t now = loop_now(), since = now - s->restrained_at[set];
+	bool less = s->overflowed[set];
+	unsigned int every;
+	uint32_t bytes;
+
+	if (!s->events.sets[set] || since < (less ? RESTRAIN_NS : RELAX_NS))
+		return;
+	s->overflowed[set] = false;
+	s->restrained_at[set] = now;
+	if (sched_events_restrain(&s->events, set, &s->ranges, less))
+		return;
+	bytes = sched_events_copies(&s->events, set, &every);
+	log_info("copies of stacks: %u bytes, one in %u, from now on", bytes, every);
+}
+
 static void on_read(struct engine *e, uint64_t until)
 {
 	struct sched *s = e->sched;
 
 	if (!s)
 		return;
-	for (enum sched_set set = 0; set < SCHED_SETS; set++) {
-		if (!s->overflowed[set] || !s->events.sets[set])
-			continue;
-		s->overflowed[set] = false;
-		if (!sched_events_shorten(&s->events, set, &s->ranges))
-			log_info("copies of stacks are %u bytes from now on",
-				 s->events.stack_bytes[set]);
-	}
+	for (enum sched_set set = 0; set < SCHED_SETS; set++)
+		restrain(s, set);
 	sched_refilter(s, until);
 }
 

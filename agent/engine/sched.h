@@ -37,6 +37,7 @@ struct sched_dump;
  * @refilter: threads are known that the filters may not let through
  * @refilter_at: not before this time
  * @overflowed: rings that had no room
+ * @restrained_at: when that was last done something about
  * @strays: records of threads that are not known
  * @dumps: looks at threads that slept before
  */
@@ -56,6 +57,7 @@ struct sched {
 	bool refilter;
 	uint64_t refilter_at;
 	bool overflowed[SCHED_SETS];
+	uint64_t restrained_at[SCHED_SETS];
 	uint64_t strays;
 	struct sched_dump *dumps;
 };

@@ -15,7 +15,9 @@ enum {
 	 * takes its room in the ring whether the stack is so deep or not. */
 	STACK_BYTES = 16 << 10,
 	STACK_BYTES_MIN = 4 << 10,
-	RING_TIMES = 1 << 20,
+	/* One switch of 2 to the power of this has its stack copied, at least. */
+	EVERY_MAX = 6,
+	RING_TIMES = 2 << 20,
 	RING_STACKS = 8 << 20,
 	RING_FORKS = 16 << 20,
 	/* All rings of one set together, and each at least. */
@@ -107,9 +109,29 @@ static uint64_t type_of(enum sched_set set)
 	return set == SCHED_TIMES ? RECORD_TRACE_TYPE : RECORD_TRACE_STACK_TYPE;
 }
 
+/* Halvings until a copy is as short as it may be. */
+static unsigned int steps_to_min(enum sched_set set)
+{
+	unsigned int n = 0;
+
+	while (sets[set].stack >> (n + 1) >= STACK_BYTES_MIN)
+		n++;
+	return n;
+}
+
+uint32_t sched_events_copies(const struct sched_events *ev, enum sched_set set, unsigned int *every)
+{
+	unsigned int steps = steps_to_min(set), level = ev->level[set];
+
+	*every = level > steps ? 1u << (level - steps) : 1;
+	return sets[set].stack >> (level < steps ? level : steps);
+}
+
 static void fill_attr(const struct sched_events *ev, enum sched_set set, size_t i,
 		      struct perf_event_attr *attr)
 {
+	unsigned int every;
+
 	*attr = (struct perf_event_attr){
 		.type = PERF_TYPE_TRACEPOINT,
 		.config = ev->ids[sets[set].events[i].what],
@@ -118,10 +140,11 @@ static void fill_attr(const struct sched_events *ev, enum sched_set set, size_t 
 	};
 	if (set == SCHED_TIMES)
 		return;
+	attr->sample_stack_user = sched_events_copies(ev, set, &every);
+	attr->sample_period = every;
 	attr->sample_max_stack = KERNEL_FRAMES_MAX;
 	attr->exclude_callchain_user = 1;
 	attr->sample_regs_user = record_regs_mask;
-	attr->sample_stack_user = ev->stack_bytes[set];
 }
 
 int sched_events_open(struct sched_events *ev, struct engine *e, enum sched_set set,
@@ -134,7 +157,7 @@ int sched_events_open(struct sched_events *ev, struct engine *e, enum sched_set 
 	struct buf text[EVENTS_MAX] = {0};
 	int err = 0;
 
-	ev->stack_bytes[set] = sets[set].stack;
+	ev->level[set] = 0;
 	/* The first event owns the ring and never changes: see event_set_replace(). */
 	fill_attr(ev, set, 0, &specs[0].attr);
 	specs[0].attr.type = PERF_TYPE_SOFTWARE;
@@ -181,12 +204,14 @@ int sched_events_filter(struct sched_events *ev, const struct tid_ranges *ranges
 	return err;
 }
 
-int sched_events_shorten(struct sched_events *ev, enum sched_set set,
-			 const struct tid_ranges *ranges)
+int sched_events_restrain(struct sched_events *ev, enum sched_set set,
+			  const struct tid_ranges *ranges, bool less)
 {
-	if (ev->stack_bytes[set] <= STACK_BYTES_MIN)
-		return -ENOSPC;
-	ev->stack_bytes[set] /= 2;
+	unsigned int most = steps_to_min(set) + (set == SCHED_STACKS ? EVERY_MAX : 0);
+
+	if (set == SCHED_TIMES || ev->level[set] == (less ? most : 0))
+		return -ERANGE;
+	ev->level[set] += less ? 1 : -1u;
 	return replace(ev, set, ranges);
 }
 

@@ -3,6 +3,7 @@
 #ifndef KPPROF_SCHED_EVENTS_H
 #define KPPROF_SCHED_EVENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -42,12 +43,12 @@ struct sched_record {
 /**
  * struct sched_events - the events; all zero has none open and knows none
  * @sets: those that are open
- * @stack_bytes: how much of a stack is copied
+ * @level: of restraint: see sched_events_restrain()
  * @ids: numbers of the trace events
  */
 struct sched_events {
 	struct event_set *sets[SCHED_SETS];
-	uint32_t stack_bytes[SCHED_SETS];
+	unsigned int level[SCHED_SETS];
 	uint32_t ids[SCHED_WHATS];
 	struct trace_field prev;
 	struct trace_field prev_state;
@@ -78,13 +79,20 @@ int sched_events_open(struct sched_events *ev, struct engine *e, enum sched_set 
 int sched_events_filter(struct sched_events *ev, const struct tid_ranges *ranges);
 
 /**
- * sched_events_shorten() - copy less of each stack, because the ring has overflowed
+ * sched_events_restrain() - take less of what costs, or more again
  * @ranges: as they are
+ * @less: a ring has overflowed: copies of stacks become half as long, and when they are as short as
+ *	they may be, of switches only every second has one, every fourth, and so on; else one step
+ *	back
  *
- * Return: 0; -ENOSPC when copies are as short as they may be; -errno.
+ * Return: 0; -ERANGE when there is no step left; -errno.
  */
-int sched_events_shorten(struct sched_events *ev, enum sched_set set,
-			 const struct tid_ranges *ranges);
+int sched_events_restrain(struct sched_events *ev, enum sched_set set,
+			  const struct tid_ranges *ranges, bool less);
+
+/** sched_events_copies() - bytes of stack in each copy, and that one switch of @every has one */
+uint32_t sched_events_copies(const struct sched_events *ev, enum sched_set set,
+			     unsigned int *every);
 
 /** sched_events_close() - close one set */
 void sched_events_close(struct sched_events *ev, struct engine *e, enum sched_set set);

@@ -42,7 +42,7 @@ static struct held *hold_bare(struct sched *s, const struct sched_thread *t)
 static void count_dropped(struct engine *e, pid_t pid)
 {
 	for (struct wait_watch *w = e->watches; w; w = w->next)
-		if (w->backend == &wait_backend_perf && w->what & WATCH_BLOCK &&
+		if (w->backend == &wait_backend_perf && w->what & (WATCH_BLOCK | WATCH_MUTEX) &&
 		    members_has(&w->members, pid))
 			w->dropped++;
 }
@@ -61,12 +61,12 @@ void sched_over(void *ctx, struct sched_thread *t, uint64_t woken, uint64_t to)
 	struct sched *s = ctx;
 	struct held *h = take_ptr(t->sample);
 
+	if (!h && !t->fresh)
+		count_dropped(s->engine, t->pid);
 	if (!sched_uses(s, WATCH_BLOCK)) {
 		held_free(h);
 		return;
 	}
-	if (!h && !t->fresh)
-		count_dropped(s->engine, t->pid);
 	if (!h)
 		h = hold_bare(s, t);
 	if (!h)

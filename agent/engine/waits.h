@@ -96,7 +96,8 @@ struct create_event {
  * @on_exit: a thread is gone
  * @ctx: for the callbacks
  * @lost: out: records that the kernel had no room for
- * @dropped: out: waits that were not kept because they would have cost too much
+ * @dropped: out: waits without a stack, of which copies would have cost too much; @on_wait has
+ *their times, and releases leave them out
  * @engine: out: what watches
  * @started: out: CLOCK_MONOTONIC ns when the hooks were there
  */
