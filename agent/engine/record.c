@@ -255,6 +255,7 @@ int record_parse(const struct perf_event_header *h, struct record *r)
 		r->lost = take_u64(&c);
 		break;
 	case PERF_RECORD_THROTTLE:
+	case PERF_RECORD_SWITCH_CPU_WIDE:
 		break;
 	default:
 		return -ENOTSUP;

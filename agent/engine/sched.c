@@ -19,6 +19,8 @@ static const struct {
 	[SCHED_STACKS] = {WATCH_BLOCK | WATCH_MUTEX, sched_handle_stacks},
 	[SCHED_WAKERS] = {WATCH_MUTEX, sched_handle_wakers},
 	[SCHED_FORKS] = {WATCH_CREATE, sched_handle_forks},
+	/* Opened when it is needed: see second_source(). */
+	[SCHED_CPUS] = {0, sched_handle_cpus},
 };
 
 bool sched_uses(const struct sched *s, unsigned int what)
@@ -29,7 +31,11 @@ bool sched_uses(const struct sched *s, unsigned int what)
 	return false;
 }
 
-enum { KALLSYMS_BUFFER = 64 << 10 };
+enum {
+	KALLSYMS_BUFFER = 64 << 10,
+	/* Switches that may be missing without a record having been lost. */
+	MISSED_MAX = 4,
+};
 
 /* A step of restraint has so long to show what it does, and one of it is taken back after so long
  * without an overflow. */
@@ -93,7 +99,7 @@ static void destroy(struct sched *s)
 static void close_unused(struct sched *s)
 {
 	for (enum sched_set set = 0; set < SCHED_SETS; set++)
-		if (!sched_uses(s, uses[set].what))
+		if (!sched_uses(s, uses[set].what ? uses[set].what : WATCH_BLOCK | WATCH_MUTEX))
 			sched_events_close(&s->events, s->engine, set);
 }
 
@@ -237,6 +243,20 @@ static void restrain(struct sched *s, enum sched_set set)
 	log_info("copies of stacks: %u bytes, one in %u, from now on", bytes, every);
 }
 
+/*
+ * There are kernels (6.18 in a virtual machine) whose sched_switch is sometimes not told when an
+ * idle CPU takes up a thread. perf's own records of switches are; but they cannot be filtered, so
+ * they are a second source only where the first is seen to fail.
+ */
+static void second_source(struct sched *s)
+{
+	if (s->events.sets[SCHED_CPUS] || s->lost || s->table.in_missed < MISSED_MAX)
+		return;
+	log_debug("switches are missing: all of every CPU are read");
+	if (sched_events_open(&s->events, s->engine, SCHED_CPUS, &s->ranges, sched_handle_cpus, s))
+		s->lost = 1;
+}
+
 static void on_read(struct engine *e, uint64_t until)
 {
 	struct sched *s = e->sched;
@@ -245,6 +265,7 @@ static void on_read(struct engine *e, uint64_t until)
 		return;
 	for (enum sched_set set = 0; set < SCHED_SETS; set++)
 		restrain(s, set);
+	second_source(s);
 	sched_refilter(s, until);
 }
 

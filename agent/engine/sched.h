@@ -22,6 +22,9 @@
 
 struct sched_dump;
 
+/* CPUs with a place of their own for what was last seen there. */
+enum { SCHED_LAST_FORKS = 64 };
+
 /**
  * struct sched - one for an engine, while it has watches
  * @events: the trace events
@@ -36,6 +39,8 @@ struct sched_dump;
  * @known_pid: threads up to this number are known, if they are of a watch
  * @refilter: threads are known that the filters may not let through
  * @refilter_at: not before this time
+ * @last_fork: the last new thread of each CPU
+ * @lost: records of switches that the rings had no room for
  * @overflowed: rings that had no room
  * @restrained_at: when that was last done something about
  * @strays: records of threads that are not known
@@ -56,6 +61,8 @@ struct sched {
 	pid_t known_pid;
 	bool refilter;
 	uint64_t refilter_at;
+	pid_t last_fork[SCHED_LAST_FORKS];
+	uint64_t lost;
 	bool overflowed[SCHED_SETS];
 	uint64_t restrained_at[SCHED_SETS];
 	uint64_t strays;
@@ -80,6 +87,7 @@ void sched_handle_times(void *owner, struct cpu_ring *ring, const struct perf_ev
 void sched_handle_stacks(void *owner, struct cpu_ring *ring, const struct perf_event_header *h);
 void sched_handle_wakers(void *owner, struct cpu_ring *ring, const struct perf_event_header *h);
 void sched_handle_forks(void *owner, struct cpu_ring *ring, const struct perf_event_header *h);
+void sched_handle_cpus(void *owner, struct cpu_ring *ring, const struct perf_event_header *h);
 
 /** sched_scan() - take up the threads that a watch's processes have now */
 void sched_scan(struct sched *s, const struct wait_watch *w);

@@ -18,10 +18,10 @@ enum {
 	/* One switch of 2 to the power of this has its stack copied, at least. */
 	EVERY_MAX = 6,
 	RING_TIMES = 2 << 20,
-	RING_STACKS = 8 << 20,
-	RING_FORKS = 16 << 20,
-	/* All rings of one set together, and each at least. */
+	RING_STACKS = 16 << 20,
+	/* All rings of one set together, and as a part of the memory; each at least. */
 	RINGS_TOTAL = 64 << 20,
+	RINGS_PART = 16,
 	RING_MIN = 256 << 10,
 	EVENTS_MAX = 2,
 };
@@ -50,7 +50,8 @@ static const struct {
 			  {{SCHED_WAKING, {"pid"}, " && common_pid > 0"}},
 			  1},
 	/* Each of them counts, and they may be many. */
-	[SCHED_FORKS] = {RING_FORKS, STACK_BYTES / 2, {{SCHED_FORK, {"common_pid"}, ""}}, 1},
+	[SCHED_FORKS] = {RING_STACKS, STACK_BYTES / 2, {{SCHED_FORK, {"common_pid"}, ""}}, 1},
+	[SCHED_CPUS] = {RING_TIMES},
 };
 
 int sched_events_find(struct sched_events *ev)
@@ -96,16 +97,21 @@ static void filter_text(const struct tid_ranges *ranges, enum sched_set set, siz
 
 static size_t ring_bytes(enum sched_set set)
 {
-	size_t size = sets[set].ring;
-	long ncpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t size = sets[set].ring, total = RINGS_TOTAL;
+	long ncpus = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
+	long page = sysconf(_SC_PAGESIZE);
 
-	while (size > RING_MIN && ncpus > 0 && size * (size_t)ncpus > RINGS_TOTAL)
+	if (pages > 0 && (size_t)pages * (size_t)page / RINGS_PART < total)
+		total = (size_t)pages * (size_t)page / RINGS_PART;
+	while (size > RING_MIN && ncpus > 0 && size * (size_t)ncpus > total)
 		size /= 2;
 	return size;
 }
 
 static uint64_t type_of(enum sched_set set)
 {
+	if (set == SCHED_CPUS)
+		return RECORD_ID_TYPE;
 	return set == SCHED_TIMES ? RECORD_TRACE_TYPE : RECORD_TRACE_STACK_TYPE;
 }
 
@@ -138,7 +144,7 @@ static void fill_attr(const struct sched_events *ev, enum sched_set set, size_t 
 		.sample_type = type_of(set),
 		.sample_period = 1,
 	};
-	if (set == SCHED_TIMES)
+	if (!sets[set].stack)
 		return;
 	attr->sample_stack_user = sched_events_copies(ev, set, &every);
 	attr->sample_period = every;
@@ -162,6 +168,7 @@ int sched_events_open(struct sched_events *ev, struct engine *e, enum sched_set 
 	fill_attr(ev, set, 0, &specs[0].attr);
 	specs[0].attr.type = PERF_TYPE_SOFTWARE;
 	specs[0].attr.config = PERF_COUNT_SW_DUMMY;
+	specs[0].attr.context_switch = set == SCHED_CPUS;
 	for (size_t i = 0; i < sets[set].n; i++) {
 		fill_attr(ev, set, i, &specs[i + 1].attr);
 		filter_text(ranges, set, i, &text[i]);
@@ -209,7 +216,7 @@ int sched_events_restrain(struct sched_events *ev, enum sched_set set,
 {
 	unsigned int most = steps_to_min(set) + (set == SCHED_STACKS ? EVERY_MAX : 0);
 
-	if (set == SCHED_TIMES || ev->level[set] == (less ? most : 0))
+	if (!sets[set].stack || ev->level[set] == (less ? most : 0))
 		return -ERANGE;
 	ev->level[set] += less ? 1 : -1u;
 	return replace(ev, set, ranges);

@@ -21,6 +21,7 @@ enum sched_set {
 	SCHED_STACKS, /* switches with the stack of the thread that leaves the CPU */
 	SCHED_WAKERS, /* wake-ups with the stack of the thread that wakes */
 	SCHED_FORKS,  /* new threads and processes with the stack of their creator */
+	SCHED_CPUS,   /* no trace event: perf's own records of all switches, unfiltered */
 	SCHED_SETS
 };
 

@@ -94,7 +94,9 @@ static void handle_lost(struct sched *s, enum sched_set set, const struct record
 {
 	if (r->type != PERF_RECORD_LOST && r->type != PERF_RECORD_LOST_SAMPLES)
 		return;
-	if (set != SCHED_TIMES)
+	if (set == SCHED_TIMES)
+		s->lost += r->lost;
+	else
 		s->overflowed[set] = true;
 	for (struct wait_watch *w = s->engine->watches; w && set != SCHED_STACKS; w = w->next)
 		if (w->backend == &wait_backend_perf)
@@ -258,6 +260,7 @@ void sched_handle_forks(void *owner, struct cpu_ring *ring, const struct perf_ev
 	struct sched_record sr;
 	struct record r;
 	struct held *h;
+	pid_t *last;
 
 	(void)ring;
 	if (sched_events_parse(&s->events, SCHED_FORKS, header, &r, &sr))
@@ -266,6 +269,11 @@ void sched_handle_forks(void *owner, struct cpu_ring *ring, const struct perf_ev
 		handle_lost(s, SCHED_FORKS, &r);
 		return;
 	}
+	/* While one event takes the place of another, both tell of it. */
+	last = &s->last_fork[r.cpu % SCHED_LAST_FORKS];
+	if (*last == sr.next)
+		return;
+	*last = sr.next;
 	/* The record of the side events comes first, and knows of what process the new one is. */
 	t = sched_find(&s->table, sr.next);
 	if (t && t->pid != r.pid)
@@ -275,4 +283,20 @@ void sched_handle_forks(void *owner, struct cpu_ring *ring, const struct perf_ev
 		return;
 	create_note_of(h)->tid = sr.next;
 	waits_create(s->engine, &wait_backend_perf, h);
+}
+
+void sched_handle_cpus(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
+{
+	struct sched *s = owner;
+	struct sched_thread *t;
+	struct record r;
+
+	(void)ring;
+	if (record_parse(header, &r) || r.type != PERF_RECORD_SWITCH_CPU_WIDE ||
+	    r.misc & PERF_RECORD_MISC_SWITCH_OUT)
+		return;
+	/* Only what the trace event has not told. */
+	t = sched_find(&s->table, r.tid);
+	if (t && t->off)
+		sched_in(&s->table, t, r.time);
 }

@@ -7,6 +7,8 @@ enum { BUCKETS_MIN = 256 };
 
 /* Two events tell of one switch within this time, or they do not tell of one. */
 #define SAME_SWITCH_NS 1000000u
+/* While one event takes the place of another, both tell of a switch. */
+#define SAME_EVENT_NS 20000u
 
 static struct sched_thread **slot_of(const struct sched_table *s, pid_t tid)
 {
@@ -156,7 +158,9 @@ static void in_missed(struct sched_table *s, struct sched_thread *t)
 void sched_out(struct sched_table *s, struct sched_thread *t, uint64_t time, uint64_t state,
 	       unsigned int source, void *sample)
 {
-	bool same = t->off && !t->fresh && !(t->told & source) && time - t->since < SAME_SWITCH_NS;
+	bool again = t->told & source;
+	bool same =
+		t->off && !t->fresh && time - t->since < (again ? SAME_EVENT_NS : SAME_SWITCH_NS);
 
 	if (t->off && !t->fresh && !same)
 		in_missed(s, t);
@@ -170,10 +174,9 @@ void sched_out(struct sched_table *s, struct sched_thread *t, uint64_t time, uin
 		t->runnable = !t->state;
 	}
 	t->told |= (uint8_t)source;
-	if (sample) {
-		forget_wait(s, t);
-		t->sample = sample;
-	}
+	if (sample && t->sample)
+		s->drop(s->ctx, t->sample);
+	t->sample = sample ? sample : t->sample;
 }
 
 void sched_in(struct sched_table *s, struct sched_thread *t, uint64_t time)
