@@ -44,7 +44,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKPPROF_VERSION='"$(VERSION)"' $(CFLAGS) 
 PKGS := libmicrohttpd libdw libelf liblzma zlib libmnl libcap-ng libseccomp
 # Asked only when something is compiled: on a fresh machine pkg-config is not there yet.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -liberty)$(PKG_LIBS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -liberty -lZydis -lm)$(PKG_LIBS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code $(MODE_CFLAGS) $(LDFLAGS)
 
 LIB_SRC := $(sort $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c))) kmod/walk.c kmod/addr.c

@@ -20,12 +20,15 @@
 #include "http/params.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "locks/quick.h"
 #include "profile/armed.h"
 #include "profile/block.h"
 #include "profile/cmdline.h"
 #include "profile/cpu.h"
+#include "profile/deadlock.h"
 #include "profile/format.h"
 #include "profile/goroutine.h"
+#include "profile/heap.h"
 #include "profile/mutex.h"
 #include "profile/symbol.h"
 #include "profile/threadcreate.h"
@@ -53,6 +56,7 @@ static void serve_index(const struct agent *a, struct http_request *req, const s
 	int err;
 
 	counts[ENDPOINT_GOROUTINE] = counts[ENDPOINT_THREAD] = find_threads(&route->target);
+	counts[ENDPOINT_DEADLOCK] = quick_deadlocks(&route->target);
 	counts[ENDPOINT_BLOCK] = cumulative_stacks(&a->armed, &block_profile, &route->target);
 	counts[ENDPOINT_MUTEX] = cumulative_stacks(&a->armed, &mutex_profile, &route->target);
 	counts[ENDPOINT_THREADCREATE] =
@@ -68,7 +72,7 @@ static void serve_not_here(struct http_request *req, const struct route *route)
 {
 	http_reply_error(req, 501,
 			 "%s is not served by kpprofd %s; this version has profile, goroutine, "
-			 "block, mutex, threadcreate, cmdline and symbol",
+			 "deadlock, heap, allocs, block, mutex, threadcreate, cmdline and symbol",
 			 endpoint_name(route->endpoint), KPPROF_VERSION);
 }
 
@@ -100,6 +104,10 @@ static bool serve_armed(struct agent *a, struct http_request *req, const struct 
 	case ENDPOINT_MUTEX:
 		mutex_serve(&a->armed, req, &route->target);
 		return true;
+	case ENDPOINT_HEAP:
+	case ENDPOINT_ALLOCS:
+		heap_serve(&a->armed, req, &route->target, endpoint_name(route->endpoint));
+		return true;
 	case ENDPOINT_THREADCREATE:
 		threadcreate_serve(&a->armed, req, &route->target);
 		return true;
@@ -116,7 +124,10 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		symbol_serve(a->engine, req, &route->target);
 		return;
 	}
-	if (!format_check(req) || serve_armed(a, req, route) || !check_target(req, &route->target))
+	/* The verdict has formats of its own. */
+	if (route->endpoint != ENDPOINT_DEADLOCK && !format_check(req))
+		return;
+	if (serve_armed(a, req, route) || !check_target(req, &route->target))
 		return;
 	switch (route->endpoint) {
 	case ENDPOINT_INDEX:
@@ -127,6 +138,9 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		break;
 	case ENDPOINT_CMDLINE:
 		cmdline_serve(req, &route->target);
+		break;
+	case ENDPOINT_DEADLOCK:
+		deadlock_serve(a->engine, req, &route->target);
 		break;
 	case ENDPOINT_GOROUTINE:
 	case ENDPOINT_THREAD:

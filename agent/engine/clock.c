@@ -31,6 +31,11 @@ int dump_bytes_set(int64_t bytes)
 	return 0;
 }
 
+uint32_t dump_bytes_get(void)
+{
+	return dump_bytes;
+}
+
 static uint64_t thread_ns(void)
 {
 	struct timespec ts;

@@ -12,6 +12,9 @@
  * otherwise */
 int dump_bytes_set(int64_t bytes);
 
+/** dump_bytes_get() - the same, as it was set */
+uint32_t dump_bytes_get(void);
+
 /** clock_counts_cycles() - whether CPU cycles are counted here */
 bool clock_counts_cycles(void);
 

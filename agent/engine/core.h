@@ -17,7 +17,9 @@
 #include "held.h"
 #include "record.h"
 
+struct allocator;
 struct cpu_set;
+struct heap_watch;
 struct kmod;
 struct sched;
 struct wait_watch;
@@ -37,6 +39,7 @@ struct wait_watch;
  * @captures: CPU captures, and @cpu_sets, the events that they share; capture.c
  * @wanted: room for the captures that want one sample: as many as there are captures
  * @watches: of waits, and @dice, which choose among them; waits.c
+ * @heaps: watches of heaps, and @allocators, which were found lately; heap/
  * @sched: the scheduler's trace events, while a watch uses them; sched.c
  * @users: see engine_use()
  * @kmod: the module, while somebody uses it and a little longer
@@ -57,6 +60,8 @@ struct engine {
 	size_t wanted_cap;
 	struct wait_watch *watches;
 	uint64_t dice;
+	struct heap_watch *heaps;
+	struct allocator *allocators;
 	struct sched *sched;
 	unsigned int users;
 	struct loop_timer tick;

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "../base/loop.h"
+#include "../heap/allocator.h"
+#include "../heap/watch.h"
 #include "../image/store.h"
 #include "core.h"
 #include "kmod.h"
@@ -57,6 +59,7 @@ static void linger(struct loop_timer *t)
 	struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, linger));
 
 	engine_kmod_close(e);
+	allocators_forget(e);
 	image_store_trim(e->store);
 	malloc_trim(0);
 }
@@ -95,6 +98,7 @@ void engine_destroy(struct engine *e)
 	held_clear(&e->held);
 	if (e->processes)
 		engine_kmod_close(e);
+	allocators_forget(e);
 	processes_destroy(e->processes);
 	image_store_destroy(e->store);
 	loop_timer_clear(e->loop, &e->linger);
@@ -155,6 +159,7 @@ static void handle_fork(struct engine *e, const struct record *r)
 	processes_thread_new(e->processes, r->task.ptid, r->tid);
 	captures_fork(e, r->task.ppid, r->pid);
 	waits_fork(e, r);
+	heaps_fork(e, r->task.ppid, r->pid);
 }
 
 static void handle_comm(struct engine *e, const struct record *r)
@@ -162,6 +167,8 @@ static void handle_comm(struct engine *e, const struct record *r)
 	processes_comm(e->processes, r->tid, r->comm.name);
 	if (r->comm.exec)
 		processes_exec(e->processes, r->pid);
+	if (r->comm.exec || r->pid == r->tid)
+		heaps_comm(e, r->pid, r->comm.name, r->comm.exec);
 	if (r->pid != r->tid)
 		return;
 	captures_comm(e, r->pid, r->comm.name);
@@ -187,6 +194,7 @@ static void handle_side(void *owner, struct cpu_ring *ring, const struct perf_ev
 	case PERF_RECORD_EXIT:
 		waits_exit(e, &r);
 		processes_exit(e->processes, r.pid, r.tid);
+		heaps_exit(e, r.pid);
 		break;
 	case PERF_RECORD_COMM:
 		handle_comm(e, &r);
@@ -195,6 +203,7 @@ static void handle_side(void *owner, struct cpu_ring *ring, const struct perf_ev
 	case PERF_RECORD_LOST_SAMPLES:
 		captures_side_lost(e, r.lost);
 		waits_side_lost(e, r.lost);
+		heaps_side_lost(e, r.lost);
 		break;
 	}
 }
@@ -251,6 +260,7 @@ static void rescan(struct engine *e)
 	for (struct event_set *s = e->sets; s; s = s->next)
 		event_set_rescan(s);
 	captures_rescan(e);
+	heaps_rescan(e);
 }
 
 static void drain(struct engine *e)
@@ -262,6 +272,7 @@ static void drain(struct engine *e)
 	read_rings(e, until);
 	captures_read(e, until);
 	waits_read(e, until);
+	heaps_read(e, until);
 	if (e->readers && now >= e->next_rescan) {
 		e->next_rescan = now + RESCAN_NS;
 		rescan(e);

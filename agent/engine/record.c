@@ -151,6 +151,18 @@ static int parse_sample_head(const struct perf_event_header *h, uint64_t type, s
 	return c->bad ? -EBADMSG : 0;
 }
 
+/* Registers and stack, as every sample that has them ends. */
+static int parse_dump(struct cursor *c, struct record_sample *s)
+{
+	parse_regs(c, s);
+	s->stack_asked = take_u64(c);
+	s->stack = take(c, s->stack_asked);
+	/* The length that was really read stands behind the dump, if there is a dump. */
+	if (s->stack_asked)
+		s->stack_len = take_u64(c);
+	return c->bad || s->stack_len > s->stack_asked ? -EBADMSG : 0;
+}
+
 static int parse_sample(const struct perf_event_header *h, uint64_t type, struct record *r)
 {
 	struct record_sample *s = &r->sample;
@@ -162,18 +174,9 @@ static int parse_sample(const struct perf_event_header *h, uint64_t type, struct
 		s->raw_len = take_u32(&c);
 		s->raw = take(&c, s->raw_len);
 	}
-	if (type & PERF_SAMPLE_REGS_USER)
-		parse_regs(&c, s);
-	if (type & PERF_SAMPLE_STACK_USER) {
-		s->stack_asked = take_u64(&c);
-		s->stack = take(&c, s->stack_asked);
-		/* The length that was really read stands behind the dump, if there is a dump. */
-		if (s->stack_asked)
-			s->stack_len = take_u64(&c);
-	}
-	if (c.bad || s->stack_len > s->stack_asked)
-		return -EBADMSG;
-	return 0;
+	if (type & PERF_SAMPLE_STACK_USER)
+		return parse_dump(&c, s);
+	return c.bad ? -EBADMSG : 0;
 }
 
 /* A NUL-terminated string in front of the trailer. */
@@ -350,6 +353,28 @@ int record_parse_module(const struct perf_event_header *h, const struct record_m
 		return record_parse(h, r);
 	*r = (struct record){.type = h->type, .misc = h->misc};
 	return parse_module_sample(h, module, r);
+}
+
+int record_parse_raw(const struct perf_event_header *h, struct record *r)
+{
+	struct cursor c = body_of(h);
+	struct record_sample *s = &r->sample;
+
+	if (h->type != PERF_RECORD_SAMPLE)
+		return record_parse(h, r);
+	*r = (struct record){.type = h->type, .misc = h->misc};
+	s->ip = take_u64(&c);
+	r->pid = (pid_t)take_u32(&c);
+	r->tid = (pid_t)take_u32(&c);
+	r->time = take_u64(&c);
+	r->cpu = take_u32(&c);
+	take_u32(&c);
+	s->period = take_u64(&c);
+	s->raw_len = take_u32(&c);
+	s->raw = take(&c, s->raw_len);
+	if (c.bad)
+		return -EBADMSG;
+	return c.left ? parse_dump(&c, s) : 0;
 }
 
 int record_parse_trace(const struct perf_event_header *h, uint64_t type, struct record *r)

@@ -25,6 +25,11 @@
 	(PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_CALLCHAIN | \
 	 PERF_SAMPLE_RAW)
 
+/* And for events of which the raw data is the agent's own (BPF programs). Some carry registers and
+ * stack as well. */
+#define RECORD_RAW_TYPE	      (PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_RAW)
+#define RECORD_RAW_STACK_TYPE (RECORD_RAW_TYPE | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
+
 /* The kernel's own trace events, and the same with the stack of the thread that caused one. */
 #define RECORD_TRACE_TYPE (PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_PERIOD | PERF_SAMPLE_RAW)
 #define RECORD_TRACE_STACK_TYPE \
@@ -153,6 +158,13 @@ struct record_module {
  */
 int record_parse_module(const struct perf_event_header *h, const struct record_module *module,
 			struct record *out);
+
+/**
+ * record_parse_raw() - decode a record of events with RECORD_RAW_TYPE or RECORD_RAW_STACK_TYPE
+ *
+ * Return: as record_parse().
+ */
+int record_parse_raw(const struct perf_event_header *h, struct record *out);
 
 /**
  * record_parse_trace() - decode a record of the kernel's trace events

@@ -16,6 +16,9 @@ static const char top[] =
 	"\tdisplay:inline-block;\n"
 	"\twidth:6rem;\n"
 	"}\n"
+	".deadlock{\n"
+	"\tcolor:red;\n"
+	"}\n"
 	"</style>\n"
 	"</head>\n"
 	"<body>\n"
@@ -39,10 +42,13 @@ static bool is_listed(enum endpoint e)
 	return e != ENDPOINT_INDEX && e != ENDPOINT_SYMBOL && e != ENDPOINT_TRACE;
 }
 
-static void put_row(struct buf *out, const char *base, const char *name, unsigned int count)
+static void put_row(struct buf *out, const char *base, enum endpoint e, unsigned int count)
 {
-	buf_printf(out, "<tr><td>%u</td><td><a href='%s%s?debug=1'>%s</a></td></tr>\n", count, base,
-		   name, name);
+	bool red = e == ENDPOINT_DEADLOCK && count;
+
+	buf_printf(out, "<tr><td>%s%u%s</td><td><a href='%s%s?debug=1'>%s</a></td></tr>\n",
+		   red ? "<b class=deadlock>" : "", count, red ? "</b>" : "", base,
+		   endpoint_name(e), endpoint_name(e));
 }
 
 int index_page(const struct route *route, const unsigned int counts[ENDPOINT_N], struct buf *out)
@@ -62,7 +68,7 @@ int index_page(const struct route *route, const unsigned int counts[ENDPOINT_N],
 	buf_printf(out, top, route->prefix, route->prefix, target);
 	for (int e = 0; e < ENDPOINT_N; e++)
 		if (is_listed((enum endpoint)e))
-			put_row(out, base, endpoint_name((enum endpoint)e), counts[e]);
+			put_row(out, base, (enum endpoint)e, counts[e]);
 	buf_printf(out,
 		   "</table>\n<a href=\"%sgoroutine?debug=2\">full goroutine stack "
 		   "dump</a>\n<br>\n<p>\n"

@@ -17,6 +17,8 @@
 	E(ALLOCS, "allocs", "A sampling of all past memory allocations")                           \
 	E(BLOCK, "block", "Stack traces that led to blocking on synchronization primitives")       \
 	E(CMDLINE, "cmdline", "The command line invocation of the current program")                \
+	E(DEADLOCK, "deadlock",                                                                    \
+	  "Threads that wait for each other for ever, and who holds up others")                    \
 	E(GOROUTINE, "goroutine", "Stack traces of all current threads")                           \
 	E(HEAP, "heap",                                                                            \
 	  "A sampling of memory allocations of live objects. You can specify the gc GET "          \

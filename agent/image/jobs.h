@@ -22,6 +22,7 @@ enum job_op {
 	JOB_NAMES,    /* names of file offsets in an ELF file: a block for names_map() */
 	JOB_KALLSYMS, /* names of kernel addresses, from /proc/kallsyms */
 	JOB_PERFMAP,  /* names of addresses, from a perf map */
+	JOB_ALLOC,    /* an allocator's functions: a block for alloc_funcs_check() */
 	JOB_OPS
 };
 

@@ -10,6 +10,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/log.h"
+#include "allocfuncs.h"
 #include "code.h"
 #include "jobs.h"
 #include "open.h"
@@ -332,4 +333,40 @@ int perfmap_names(struct image_store *s, pid_t pid, const uint64_t *addrs, size_
 	if (fd < 0)
 		return fd;
 	return names_submit(s, JOB_PERFMAP, fd, -1, "perf map", addrs, n, cb, ctx);
+}
+
+struct alloc_request {
+	image_alloc_cb cb;
+	void *ctx;
+};
+
+static void alloc_came(void *ctx, const struct job_reply *reply, void *block)
+{
+	struct alloc_request *r = ctx;
+	int n = reply->status;
+
+	if (!n && block)
+		n = alloc_funcs_check(block, reply->size);
+	r->cb(r->ctx, n > 0 ? block : NULL, n > 0 ? (size_t)n : 0, n < 0 ? n : 0);
+	if (block)
+		munmap(block, reply->size);
+	free(r);
+}
+
+int image_alloc(struct image *image, image_alloc_cb cb, void *ctx)
+{
+	struct alloc_request *r;
+	int err;
+
+	if (image->fd < 0)
+		return image->error ? image->error : -ENOENT;
+	r = malloc(sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	*r = (struct alloc_request){.cb = cb, .ctx = ctx};
+	err = job_submit(image->store->jobs, JOB_ALLOC, image->fd, -1, image_basename(image), NULL,
+			 0, alloc_came, r);
+	if (err)
+		free(r);
+	return err;
 }

@@ -16,6 +16,7 @@
 #include "maps.h"
 #include "names.h"
 
+struct alloc_func;
 struct image_store;
 struct loop;
 
@@ -137,5 +138,17 @@ int kernel_names(struct image_store *s, const uint64_t *addrs, size_t n, names_c
  * image_names() */
 int perfmap_names(struct image_store *s, pid_t pid, const uint64_t *addrs, size_t n, names_cb cb,
 		  void *ctx);
+
+/**
+ * typedef image_alloc_cb - what an image defines of an allocator has come
+ * @ctx: the caller's
+ * @funcs: checked, valid during the call; NULL when there are none
+ * @n: how many
+ * @status: 0 or -errno
+ */
+typedef void (*image_alloc_cb)(void *ctx, const struct alloc_func *funcs, size_t n, int status);
+
+/** image_alloc() - find the allocator's functions in an image; as image_names() */
+int image_alloc(struct image *image, image_alloc_cb cb, void *ctx);
 
 #endif /* KPPROF_STORE_H */

@@ -243,6 +243,16 @@ int64_t symtab_add_dynamic(struct symtab *t, const struct elf_image *img)
 	return add_symbols(t, img, &str, symbols, d.symbols_size);
 }
 
+void symtab_each(const struct symtab *t,
+		 void (*fn)(void *ctx, const char *name, size_t len, uint64_t start, uint64_t end),
+		 void *ctx)
+{
+	const struct sym *syms = (const struct sym *)(const void *)t->syms.data;
+
+	for (size_t i = 0; i < t->syms.len / sizeof(*syms); i++)
+		fn(ctx, syms[i].name, name_len(syms[i].name), syms[i].start, syms[i].end);
+}
+
 /**
  * struct ranges - where ranges are appended
  * @out: of struct sym_range

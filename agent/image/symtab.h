@@ -55,6 +55,15 @@ int64_t symtab_add(struct symtab *t, struct elf_image *img, const char *name);
 /** symtab_add_dynamic() - the same with the dynamic symbols of an image without sections, once */
 int64_t symtab_add_dynamic(struct symtab *t, const struct elf_image *img);
 
+/**
+ * symtab_each() - call @fn for each name that was added; before symtab_finish()
+ * @fn: gets the name without its version, not terminated; where the function starts, as linked; and
+ *	where it ends at the latest
+ */
+void symtab_each(const struct symtab *t,
+		 void (*fn)(void *ctx, const char *name, size_t len, uint64_t start, uint64_t end),
+		 void *ctx);
+
 /** symtab_finish() - make ranges of all that was added; 0 or -ENOMEM */
 int symtab_finish(struct symtab *t);
 

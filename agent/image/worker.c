@@ -17,6 +17,7 @@
 #include "../base/buf.h"
 #include "../base/cleanup.h"
 #include "../base/log.h"
+#include "allocfuncs.h"
 #include "jobs.h"
 #include "kallsyms.h"
 #include "perfmap.h"
@@ -168,6 +169,14 @@ static int do_rows(struct request *r, struct job_reply *reply, struct buf *out)
 	return err == -ENODATA ? 0 : err;
 }
 
+static int do_alloc(struct request *r, struct buf *out)
+{
+	_cleanup_elf_ struct elf_image *img = NULL;
+	int err = elf_image_open(r->fd, &img);
+
+	return err ? err : alloc_funcs_find(img, out);
+}
+
 typedef int (*text_resolver)(int fd, const uint64_t *addrs, size_t n, struct names_builder *out);
 
 static int do_text(text_resolver resolve, struct request *r, struct buf *out)
@@ -190,6 +199,8 @@ static int do_job(struct worker *w, struct request *r, struct job_reply *reply, 
 		return do_names(w, r, out);
 	case JOB_KALLSYMS:
 		return do_text(kallsyms_resolve, r, out);
+	case JOB_ALLOC:
+		return do_alloc(r, out);
 	case JOB_PERFMAP:
 		return do_text(perfmap_resolve, r, out);
 	default:

@@ -5,7 +5,6 @@
  * while everything was read again: their context switches are counted before and after, and
  * between the two all of them are in the same system call and all locks say the same.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "../base/cleanup.h"
 #include "../engine/find.h"
 #include "../threads/dump.h"
+#include "../threads/proc.h"
 #include "parts.h"
 
 /* A file of a thread under /proc is a page. */
@@ -26,44 +26,27 @@ static int read_task_file(const struct dump_thread *t, const char *file, struct 
 	return proc_read(t->pid, name, TASK_FILE_BYTES, out);
 }
 
-static bool number_after(const char *text, const char *name, uint64_t *sum)
-{
-	const char *at = strstr(text, name);
-
-	if (!at)
-		return false;
-	*sum += strtoull(at + strlen(name), NULL, 10);
-	return true;
-}
-
 /* How often a thread has been taken off a CPU; UINT64_MAX when it is gone. */
 static uint64_t switches(const struct dump_thread *t)
 {
 	_cleanup_buf_ struct buf text = {0};
-	uint64_t sum = 0;
+	uint64_t n;
 
-	if (read_task_file(t, "status", &text) ||
-	    !number_after(text.data, "\nvoluntary_ctxt_switches:", &sum) ||
-	    !number_after(text.data, "\nnonvoluntary_ctxt_switches:", &sum))
-		return UINT64_MAX;
-	return sum;
+	return read_task_file(t, "status", &text) || proc_switches_parse(text.data, &n) ? UINT64_MAX
+											: n;
 }
 
-/* Whether the thread is in the system call of the dump; "NR A0 A1 A2 A3 A4 A5 SP PC". */
+/* Whether the thread is in the system call of the dump. */
 static bool same_call(const struct dump_thread *t)
 {
 	_cleanup_buf_ struct buf text = {0};
-	uint64_t args[6], sp, ip;
-	long nr;
+	struct proc_syscall now;
 
-	if (!t->known || !t->in_syscall || read_task_file(t, "syscall", &text))
+	if (!t->known || !t->in_syscall || read_task_file(t, "syscall", &text) ||
+	    proc_syscall_parse(text.data, &now))
 		return false;
-	if (sscanf(text.data,
-		   "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-		   " %" SCNx64 " %" SCNx64,
-		   &nr, &args[0], &args[1], &args[2], &args[3], &args[4], &args[5], &sp, &ip) != 9)
-		return false;
-	return nr == t->syscall && memcmp(args, t->args, sizeof(args)) == 0 && sp == t->sp;
+	return !now.running && now.in_syscall && now.nr == t->syscall &&
+	       memcmp(now.args, t->args, sizeof(now.args)) == 0 && now.sp == t->sp;
 }
 
 static bool same_lock(struct locks *l, uint32_t i)

@@ -128,7 +128,7 @@ static bool word_agrees(const struct mutex *m)
 static void set_mutex(const struct mutex *m, uint64_t addr, struct lock *out)
 {
 	out->type = LOCK_MUTEX;
-	out->kind = mutex_kind((enum mutex_type)(m->kind & KIND_TYPE), protocol_of(m->kind));
+	out->kind = mutex_kind_name((enum mutex_type)(m->kind & KIND_TYPE), protocol_of(m->kind));
 	out->addr = addr;
 	out->holder = HOLDER_THREAD;
 	out->owner = m->owner;

@@ -215,11 +215,11 @@ static int judge(struct locks *l)
 	return locks_find_convoys(l);
 }
 
-int locks_read(const struct dump_thread *threads, size_t n, struct locks **out)
+int locks_read(const struct dump_thread *threads, size_t n, bool details, struct locks **out)
 {
 	struct locks *l = calloc(1, sizeof(*l));
-	struct fds *fds = fds_create();
-	int err = l && fds ? tasks_init(&l->tasks, threads, n) : -ENOMEM;
+	struct fds *fds = details ? fds_create() : NULL;
+	int err = l && (fds || !details) ? tasks_init(&l->tasks, threads, n) : -ENOMEM;
 
 	if (!err)
 		err = allocate(l, n);

@@ -62,6 +62,7 @@ struct lock_wait {
  * locks_read() - find out why threads wait
  * @threads: of one dump or of several, each thread once; must live as long as the locks
  * @n: how many
+ * @details: descriptors are resolved as well; locks always are
  * @out: the result, to be given to locks_free()
  *
  * What it finds is checked twice: a wait that has ended meanwhile is not a lock's, and a deadlock
@@ -69,7 +70,7 @@ struct lock_wait {
  *
  * Return: 0 or -ENOMEM.
  */
-int locks_read(const struct dump_thread *threads, size_t n, struct locks **out);
+int locks_read(const struct dump_thread *threads, size_t n, bool details, struct locks **out);
 
 /**
  * locks_outside() - processes that hold what some thread waits for, and are not in the dump

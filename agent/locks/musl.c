@@ -53,9 +53,9 @@ static void set_mutex(const struct mutex *m, uint64_t addr, struct lock *out)
 	uint32_t owner = m->lock & FUTEX_TID_MASK;
 
 	out->type = LOCK_MUTEX;
-	out->kind = mutex_kind((enum mutex_type)(m->type & TYPE_TYPE),
-			       pi ? (robust ? MUTEX_ROBUST_PI : MUTEX_PI)
-				  : (robust ? MUTEX_ROBUST : MUTEX_PLAIN));
+	out->kind = mutex_kind_name((enum mutex_type)(m->type & TYPE_TYPE),
+				    pi ? (robust ? MUTEX_ROBUST_PI : MUTEX_PI)
+				       : (robust ? MUTEX_ROBUST : MUTEX_PLAIN));
 	out->addr = addr;
 	out->shared = m->type & TYPE_SHARED;
 	out->owner = 0;

@@ -6,7 +6,7 @@
 		prefix "normal", prefix "recursive", prefix "error-checking", prefix "adaptive" \
 	}
 
-const char *mutex_kind(enum mutex_type type, enum mutex_protocol protocol)
+const char *mutex_kind_name(enum mutex_type type, enum mutex_protocol protocol)
 {
 	static const char *const kinds[][4] = {
 		[MUTEX_PLAIN] = FOUR(""),

@@ -9,7 +9,7 @@ enum mutex_type { MUTEX_NORMAL, MUTEX_RECURSIVE, MUTEX_ERRORCHECK, MUTEX_ADAPTIV
 /* Protocols. */
 enum mutex_protocol { MUTEX_PLAIN, MUTEX_ROBUST, MUTEX_PI, MUTEX_ROBUST_PI, MUTEX_PROTECT };
 
-/** mutex_kind() - in words; static text */
-const char *mutex_kind(enum mutex_type type, enum mutex_protocol protocol);
+/** mutex_kind_name() - in words; static text */
+const char *mutex_kind_name(enum mutex_type type, enum mutex_protocol protocol);
 
 #endif /* KPPROF_MUTEX_KIND_H */

@@ -201,6 +201,8 @@ static void describe_fd(const struct dump_thread *t, struct fds *fds, bool write
 	char text[FD_TEXT_MAX];
 
 	out->fd = (unsigned int)t->args[0];
+	if (!fds)
+		return;
 	out->kind = fd_describe(fds, t->pid, out->fd, write, text);
 	snprintf(out->detail, sizeof(out->detail), "%s", text);
 }
@@ -226,9 +228,10 @@ static void describe_fcntl(const struct dump_thread *t, struct fds *fds, struct 
 	}
 }
 
-static void describe_epoll(const struct dump_thread *t, struct wait_reason *out)
+static void describe_epoll(const struct dump_thread *t, const struct fds *fds,
+			   struct wait_reason *out)
 {
-	int n = fd_watched(t->pid, (unsigned int)t->args[0]);
+	int n = !fds ? -1 : fd_watched(t->pid, (unsigned int)t->args[0]);
 
 	out->fd = (unsigned int)t->args[0];
 	describe_count(out, n);
@@ -257,7 +260,7 @@ static void describe_shape(const struct space *s, const struct dump_thread *t, s
 		describe_count(out, count_selected(s, t->args));
 		break;
 	case SHAPE_EPOLL:
-		describe_epoll(t, out);
+		describe_epoll(t, fds, out);
 		break;
 	case SHAPE_SLEEP:
 		describe_sleep(s, t, t->args[0], out);

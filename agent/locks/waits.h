@@ -38,7 +38,7 @@ struct wait_reason {
  * wait_reason() - look at a thread
  * @s: its memory
  * @t: the thread
- * @fds: descriptors of this dump
+ * @fds: descriptors of this dump; NULL: they are not resolved
  * @out: the reason; waits on a futex are a "futex wait" still
  */
 void wait_reason(const struct space *s, const struct dump_thread *t, struct fds *fds,

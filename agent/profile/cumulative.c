@@ -4,6 +4,7 @@
 #include "cumulative.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,7 +137,8 @@ void cumulative_count(struct cumulative *c, uint32_t sample, const double *value
 	for (unsigned int i = 0; i < c->profile.nvalues; i++) {
 		double v = values[i] + (rests ? rests[i] : 0);
 
-		add[i] = whole(v);
+		/* Rounded: of many samples with a fraction each, none is lost in the sum. */
+		add[i] = whole(floor(v + 0.5));
 		if (rests)
 			rests[i] = v - (double)add[i];
 	}

@@ -8,6 +8,7 @@
 #include "../base/cleanup.h"
 #include "../base/loop.h"
 #include "../image/store.h"
+#include "../locks/locks.h"
 #include "../threads/dump.h"
 #include "demangle.h"
 #include "report.h"
@@ -139,6 +140,65 @@ static void put_kernel_by_name(struct buf *out, const char *text)
 	}
 }
 
+/* Innermost frames of a thread in a verdict. */
+enum { VERDICT_FRAMES = 6 };
+
+static void put_verdict_frame(const struct report *r, struct buf *out, uint32_t location,
+			      const struct profile_line *line)
+{
+	const struct profile_location_key key = profile_location_get(&r->profile, location);
+
+	buf_puts(out, "    at ");
+	if (line)
+		put_string(r, out, line->name);
+	else if (key.name)
+		put_string(r, out, key.name);
+	else
+		buf_printf(out, "%#" PRIx64, key.addr);
+	buf_puts(out, " ");
+	put_place(r, out, location, line);
+	buf_puts(out, "\n");
+}
+
+void report_frames(void *ctx, size_t i, struct buf *out)
+{
+	const struct report *r = ctx;
+	size_t n, shown = 0;
+	const uint32_t *locations = report_stack(r, report_of(r, i).user, &n);
+
+	for (size_t k = 0; k < n && shown < VERDICT_FRAMES; k++) {
+		uint32_t nlines;
+		const struct profile_line *lines =
+			profile_location_lines(&r->profile, locations[k], &nlines);
+
+		if (is_kernel(r, locations[k]))
+			continue;
+		put_verdict_frame(r, out, locations[k], nlines ? &lines[0] : NULL);
+		shown++;
+	}
+}
+
+void report_verdict(const struct report *r, struct buf *out)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	if (!r->locks || (!locks_deadlocks(r->locks) && !locks_convoys(r->locks)))
+		return;
+	locks_verdict_text(r->locks, report_frames, (void *)r, &text);
+	/* Behind '#', so that what reads a dump skips it. */
+	for (size_t at = 0; at < text.len;) {
+		const char *line = text.data + at, *end = memchr(line, '\n', text.len - at);
+		size_t len = end ? (size_t)(end - line) : text.len - at;
+
+		buf_puts(out, len ? "# " : "#");
+		buf_append(out, line, len);
+		buf_puts(out, "\n");
+		at += len + 1;
+	}
+	if (buf_error(&text))
+		out->error = buf_error(&text);
+}
+
 static void put_head(const struct report *r, struct buf *out, size_t i, const struct dump_thread *t)
 {
 	buf_printf(out, "goroutine %d [%s", (int)t->tid, report_reason(r, i));
@@ -150,6 +210,9 @@ static void put_head(const struct report *r, struct buf *out, size_t i, const st
 	if (t->state_ns && t->state != 'R')
 		buf_printf(out, " for %.3f s", (double)t->state_ns / NSEC_PER_SEC);
 	buf_puts(out, "\n");
+	if (r->locks && *locks_wait(r->locks, i)->detail)
+		buf_printf(out, "# %s: %s\n", locks_wait(r->locks, i)->reason,
+			   locks_wait(r->locks, i)->detail);
 	if (t->note)
 		buf_printf(out, "# %s\n", t->note);
 	if (t->stack.guesses)

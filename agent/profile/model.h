@@ -89,6 +89,8 @@ struct profile_value_type {
  * @sample_types: what values mean, @nvalues of them
  * @period_type: and @period: the distance between samples
  * @default_type: default_sample_type, NULL for none
+ * @drop_frames: drop_frames: a regular expression for functions that readers leave out, with all
+ *	that they call; NULL for none
  * @time_ns: start, nanoseconds since 1970
  * @duration_ns: 0 for none
  */
@@ -98,6 +100,7 @@ struct profile {
 	struct profile_value_type period_type;
 	int64_t period;
 	const char *default_type;
+	const char *drop_frames;
 	int64_t time_ns;
 	int64_t duration_ns;
 

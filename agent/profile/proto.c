@@ -20,6 +20,7 @@ enum {
 	PROFILE_LOCATION = 4,
 	PROFILE_FUNCTION = 5,
 	PROFILE_STRING_TABLE = 6,
+	PROFILE_DROP_FRAMES = 7,
 	PROFILE_TIME_NANOS = 9,
 	PROFILE_DURATION_NANOS = 10,
 	PROFILE_PERIOD_TYPE = 11,
@@ -357,6 +358,7 @@ static void put_header(struct writer *w)
 
 	for (unsigned int i = 0; i < p->nvalues; i++)
 		put_value_type(w, PROFILE_SAMPLE_TYPE, &p->sample_types[i]);
+	wire_number(&w->wire, PROFILE_DROP_FRAMES, text_ref(w, p->drop_frames));
 	wire_number(&w->wire, PROFILE_TIME_NANOS, (uint64_t)p->time_ns);
 	wire_number(&w->wire, PROFILE_DURATION_NANOS, (uint64_t)p->duration_ns);
 	if (p->period_type.type)

@@ -8,6 +8,8 @@
 
 #include "../base/cleanup.h"
 #include "../base/loop.h"
+#include "../locks/locks.h"
+#include "../locks/waits.h"
 #include "../threads/dump.h"
 #include "frames.h"
 
@@ -39,8 +41,47 @@ void report_deinit(struct report *r)
 	profile_deinit(&r->profile);
 	intern_deinit(&r->stacks);
 	buf_deinit(&r->of);
+	locks_free(r->locks);
+	buf_deinit(&r->all);
+	for (unsigned int i = 0; i < r->nothers; i++)
+		dump_free(r->others[i]);
 	dump_free(r->dump);
 	*r = (struct report){0};
+}
+
+const struct dump_thread *report_threads(const struct report *r, size_t *n)
+{
+	if (!r->nothers)
+		return dump_threads(r->dump, n);
+	*n = r->all.len / sizeof(struct dump_thread);
+	return (const struct dump_thread *)(const void *)r->all.data;
+}
+
+static void gather(struct report *r, const struct dump *d)
+{
+	size_t n;
+	const struct dump_thread *t = dump_threads(d, &n);
+
+	if (n)
+		buf_append(&r->all, t, n * sizeof(*t));
+}
+
+int report_locks(struct report *r)
+{
+	const struct dump_thread *t;
+	size_t n;
+
+	locks_free(r->locks);
+	r->locks = NULL;
+	buf_deinit(&r->all);
+	if (r->nothers)
+		gather(r, r->dump);
+	for (unsigned int i = 0; i < r->nothers; i++)
+		gather(r, r->others[i]);
+	if (buf_error(&r->all))
+		return -ENOMEM;
+	t = report_threads(r, &n);
+	return locks_read(t, n, true, &r->locks);
 }
 
 const uint32_t *report_stack(const struct report *r, uint32_t stack, size_t *n)
@@ -109,7 +150,7 @@ static int64_t locate_user(struct report *r, const struct dump_thread *t)
 int report_locate(struct report *r)
 {
 	size_t n;
-	const struct dump_thread *t = dump_threads(r->dump, &n);
+	const struct dump_thread *t = report_threads(r, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		int64_t kernel = locate_kernel(r, t[i].kernel), user = locate_user(r, &t[i]);
@@ -153,7 +194,14 @@ const char *report_reason(const struct report *r, size_t i)
 {
 	size_t n;
 
+	if (r->locks && *locks_wait(r->locks, i)->reason)
+		return locks_wait(r->locks, i)->reason;
 	return thread_state(dump_threads(r->dump, &n)[i].state);
+}
+
+size_t report_deadlocks(const struct report *r)
+{
+	return r->locks ? locks_deadlocks(r->locks) : 0;
 }
 
 static uint32_t string(struct profile *p, const char *text, int *err)
@@ -166,9 +214,11 @@ static uint32_t string(struct profile *p, const char *text, int *err)
 }
 
 /* What a thread's sample is labelled with; the number of labels. */
-static unsigned int label(struct profile *p, const struct dump_thread *t, bool grouped,
+static unsigned int label(struct report *r, size_t i, const struct dump_thread *t, bool grouped,
 			  struct profile_label *out, int *err)
 {
+	const char *wait = r->locks ? wait_kind_name(locks_wait(r->locks, i)->kind) : "";
+	struct profile *p = &r->profile;
 	unsigned int n = 0;
 
 	/* A thread may have no name at all. */
@@ -181,6 +231,12 @@ static unsigned int label(struct profile *p, const struct dump_thread *t, bool g
 	}
 	out[n++] = (struct profile_label){.key = string(p, "state", err),
 					  .str = string(p, thread_state(t->state), err)};
+	if (*wait) {
+		out[n++] = (struct profile_label){.key = string(p, "wait", err),
+						  .str = string(p, wait, err)};
+		out[n++] = (struct profile_label){.key = string(p, "reason", err),
+						  .str = string(p, report_reason(r, i), err)};
+	}
 	if (t->stack.guesses)
 		out[n++] = (struct profile_label){.key = string(p, "unwind", err),
 						  .str = string(p, "[guessed]", err)};
@@ -197,7 +253,7 @@ static int add_sample(struct report *r, size_t i, const struct dump_thread *t, b
 	const uint32_t *k = report_stack(r, of.kernel, &kernel);
 	const uint32_t *u = report_stack(r, of.user, &user);
 	int err = 0;
-	unsigned int nlabels = label(&r->profile, t, grouped, labels, &err);
+	unsigned int nlabels = label(r, i, t, grouped, labels, &err);
 
 	if (kernel + user > ARRAY_SIZE(stack))
 		user = ARRAY_SIZE(stack) - kernel;

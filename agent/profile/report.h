@@ -10,8 +10,11 @@
 #include "places.h"
 
 struct dump;
-struct engine;
 struct dump_thread;
+struct locks;
+
+/* Processes besides the target's that may be needed for the verdict. */
+enum { REPORT_OTHERS_MAX = 16 };
 
 /**
  * struct report_stack - where the stack of a thread is among report.stacks
@@ -26,6 +29,10 @@ struct report_stack {
 /**
  * struct report - a dump on its way to the client
  * @dump: the threads; owned
+ * @others: dumps of processes that hold what these wait for; owned
+ * @nothers: how many
+ * @all: struct dump_thread: those of all dumps; empty while there is only one
+ * @locks: why they wait; owned; NULL when it is not known
  * @profile: locations of all frames, named when the report is written; no samples until
  *	report_samples()
  * @places: of @profile
@@ -34,6 +41,10 @@ struct report_stack {
  */
 struct report {
 	struct dump *dump;
+	struct dump *others[REPORT_OTHERS_MAX];
+	unsigned int nothers;
+	struct buf all;
+	struct locks *locks;
 	struct profile profile;
 	struct places places;
 	struct intern stacks;
@@ -46,7 +57,13 @@ int report_init(struct report *r);
 /** report_deinit() - free all, the dump too */
 void report_deinit(struct report *r);
 
-/** report_locate() - locations of all stacks of @r->dump; 0 or -ENOMEM */
+/** report_threads() - the threads of all dumps, @n of them, those of @r->dump first */
+const struct dump_thread *report_threads(const struct report *r, size_t *n);
+
+/** report_locks() - find out why all these threads wait; 0 or -ENOMEM */
+int report_locks(struct report *r);
+
+/** report_locate() - locations of the stacks of all dumps; 0 or -ENOMEM */
 int report_locate(struct report *r);
 
 /**
@@ -65,6 +82,23 @@ struct report_stack report_of(const struct report *r, size_t i);
 
 /** thread_state() - a state of /proc in a word: "sleeping" */
 const char *thread_state(char state);
+
+/**
+ * report_frames() - the innermost user frames of thread @i of report_threads(), a line for each
+ *
+ * In the shape that locks_verdict_text() wants; @ctx is the report.
+ */
+void report_frames(void *ctx, size_t i, struct buf *out);
+
+/**
+ * report_verdict() - what stands on top of a text: each deadlock and convoy, in lines with '#'
+ *
+ * Nothing when there is neither.
+ */
+void report_verdict(const struct report *r, struct buf *out);
+
+/** report_deadlocks() - how many there are */
+size_t report_deadlocks(const struct report *r);
 
 /** report_reason() - why thread @i does not run, as the head of its block has it */
 const char *report_reason(const struct report *r, size_t i);

@@ -8,6 +8,7 @@
 
 #include "../base/buf.h"
 #include "../base/cleanup.h"
+#include "../heap/blocks.h"
 #include "demangle.h"
 #include "model.h"
 
@@ -201,6 +202,66 @@ void text_contention(const struct profile *p, const char *name, struct buf *out)
 		buf_printf(out, "%" PRId64 " %" PRId64, line[i].value,
 			   profile_values(p, line[i].sample)[0]);
 		put_stack(p, out, line[i].sample);
+	}
+	put_comments(p, out);
+	if (buf_error(&lines))
+		out->error = buf_error(&lines);
+}
+
+/* What was sampled of @n objects of together @bytes. */
+struct raw {
+	int64_t n;
+	int64_t bytes;
+};
+
+static struct raw unscale(int64_t n, int64_t bytes, uint64_t rate)
+{
+	struct raw r = {.n = n, .bytes = bytes};
+	double scale;
+
+	/* Memory of which only the amount is known is one object. */
+	if (!n && bytes)
+		r.n = 1;
+	if (r.n <= 0 || bytes <= 0)
+		return r;
+	scale = block_scale((uint64_t)(bytes / r.n), rate);
+	r.bytes = (int64_t)((double)bytes / scale + 0.5);
+	r.n = (int64_t)((double)r.n / scale + 0.5);
+	if (!r.n)
+		r.n = 1;
+	return r;
+}
+
+void text_heap(const struct profile *p, uint64_t rate, struct buf *out)
+{
+	_cleanup_buf_ struct buf lines = {0};
+	struct raw use = {0}, all = {0};
+	const struct line *line;
+	size_t n;
+
+	sort(p, 3, &lines);
+	line = (const void *)lines.data;
+	n = lines.len / sizeof(*line);
+	for (size_t pass = 0; pass < 2; pass++) {
+		if (pass)
+			buf_printf(out,
+				   "heap profile: %" PRId64 ": %" PRId64 " [%" PRId64 ": %" PRId64
+				   "] @ heap/%" PRIu64 "\n",
+				   use.n, use.bytes, all.n, all.bytes, 2 * rate);
+		for (size_t i = 0; i < n; i++) {
+			const int64_t *v = profile_values(p, line[i].sample);
+			struct raw a = unscale(v[0], v[1], rate), u = unscale(v[2], v[3], rate);
+
+			use.n += u.n;
+			use.bytes += u.bytes;
+			all.n += a.n;
+			all.bytes += a.bytes;
+			if (!pass)
+				continue;
+			buf_printf(out, "%" PRId64 ": %" PRId64 " [%" PRId64 ": %" PRId64 "]", u.n,
+				   u.bytes, a.n, a.bytes);
+			put_stack(p, out, line[i].sample);
+		}
 	}
 	put_comments(p, out);
 	if (buf_error(&lines))

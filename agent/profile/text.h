@@ -10,6 +10,8 @@
 #ifndef KPPROF_TEXT_H
 #define KPPROF_TEXT_H
 
+#include <stdint.h>
+
 struct buf;
 struct profile;
 
@@ -22,5 +24,13 @@ void text_count(const struct profile *p, const char *name, struct buf *out);
  * @name: "contention" or "mutex"
  */
 void text_contention(const struct profile *p, const char *name, struct buf *out);
+
+/**
+ * text_heap() - "heap profile: ...", then "N: BYTES [N: BYTES] @ 0x...", most in use first
+ * @p: values are allocated objects and bytes, and objects and bytes in use
+ * @rate: mean bytes between samples. Readers scale what is in the text, so values are put back to
+ *	what was sampled.
+ */
+void text_heap(const struct profile *p, uint64_t rate, struct buf *out);
 
 #endif /* KPPROF_TEXT_H */

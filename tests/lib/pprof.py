@@ -5,6 +5,7 @@
     pprof.py raw FILE               one line a sample: values, labels, stack with the leaf first
     pprof.py stat FILE              KEY=VALUE lines, to be sourced by a shell
     pprof.py share FILE REGEX...    percent of the user time whose stack has a frame that matches
+    pprof.py by FILE REGEX          what a frame's name matches, and the values of all samples with such a frame
     pprof.py labels FILE KEY        the values of a label and how many samples have them
     pprof.py mappings FILE
     pprof.py comments FILE
@@ -240,6 +241,19 @@ def share(p, regex):
     return 100.0 * hit / total if total else 0.0
 
 
+def sums(p, regex):
+    """Values by what the innermost frame that matches matches; by nothing where none does."""
+    pattern = re.compile(regex)
+    total = collections.defaultdict(lambda: [0] * len(p.sample_types))
+    for sample in p.samples:
+        found = (pattern.search(name) for loc in sample.stack for name in names(loc))
+        match = next((m for m in found if m), None)
+        have = total[match.group(0) if match else "-"]
+        for i, v in enumerate(sample.values):
+            have[i] += v
+    return total
+
+
 def check(p):
     """What is wrong with a profile, by the rules of profile.proto and of the scrapers."""
     bad = []
@@ -310,6 +324,9 @@ def main(argv):
         print(*(sum(s.values[i] for s in hit) for i in range(len(p.sample_types))))
     elif command == "types":
         print(*("/".join(t) for t in p.sample_types + [p.period_type]))
+    elif command == "by":
+        for name, values in sorted(sums(p, rest[0]).items()):
+            print(name, *values)
     elif command == "labels":
         values = collections.Counter()
         for s in p.samples:

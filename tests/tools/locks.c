@@ -4,77 +4,25 @@
  * prints why each waits and the verdict. With -n, as many times, and only a count of what was
  * found: the program to look for false deadlocks with.
  */
-#include <dirent.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../agent/base/buf.h"
 #include "../../agent/base/cleanup.h"
-#include "../../agent/engine/find.h"
 #include "../../agent/locks/locks.h"
+#include "../../agent/locks/quick.h"
 #include "../../agent/locks/waits.h"
 #include "../../agent/threads/dump.h"
-
-static void read_call(struct dump_thread *t)
-{
-	_cleanup_buf_ struct buf text = {0};
-	uint64_t *a = t->args;
-	char name[64];
-	int n;
-
-	snprintf(name, sizeof(name), "task/%d/syscall", (int)t->tid);
-	if (proc_read(t->pid, name, 4096, &text))
-		return;
-	n = sscanf(text.data,
-		   "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-		   " %" SCNx64 " %" SCNx64,
-		   &t->syscall, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &t->sp, &t->ip);
-	t->in_syscall = n == 9 && t->syscall >= 0;
-	t->known = n == 9;
-}
-
-static void read_thread(struct buf *threads, pid_t pid, pid_t tid)
-{
-	struct dump_thread t = {.pid = pid, .tid = tid};
-	_cleanup_buf_ struct buf text = {0};
-	char name[64];
-	const char *at;
-
-	snprintf(name, sizeof(name), "task/%d/stat", (int)tid);
-	if (proc_read(pid, name, 4096, &text))
-		return;
-	at = strrchr(text.data, ')');
-	t.state = at && at[1] ? at[2] : '?';
-	sscanf(text.data, "%*d (%15[^)]", t.name);
-	read_call(&t);
-	buf_append(threads, &t, sizeof(t));
-}
-
-static void read_process(struct buf *threads, pid_t pid)
-{
-	struct dirent *e;
-	char path[64];
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	dir = opendir(path);
-	while (dir && (e = readdir(dir)))
-		if (atoi(e->d_name) > 0)
-			read_thread(threads, pid, atoi(e->d_name));
-	if (dir)
-		closedir(dir);
-}
 
 static struct locks *look(char **pids, struct buf *threads)
 {
 	struct locks *l;
 
 	for (; *pids; pids++)
-		read_process(threads, atoi(*pids));
+		quick_read(atoi(*pids), threads);
 	if (locks_read((const struct dump_thread *)(const void *)threads->data,
-		       threads->len / sizeof(struct dump_thread), &l))
+		       threads->len / sizeof(struct dump_thread), true, &l))
 		exit(1);
 	return l;
 }

@@ -258,6 +258,7 @@ static void test_index(void **state)
 		  "<tr><td>0</td><td><a href='allocs?debug=1'>allocs</a></td></tr>\n"
 		  "<tr><td>0</td><td><a href='block?debug=1'>block</a></td></tr>\n"
 		  "<tr><td>0</td><td><a href='cmdline?debug=1'>cmdline</a></td></tr>\n"
+		  "<tr><td>0</td><td><a href='deadlock?debug=1'>deadlock</a></td></tr>\n"
 		  "<tr><td>17</td><td><a href='goroutine?debug=1'>goroutine</a></td></tr>\n"
 		  "<tr><td>3</td><td><a href='heap?debug=1'>heap</a></td></tr>\n"
 		  "<tr><td>0</td><td><a href='mutex?debug=1'>mutex</a></td></tr>\n"
@@ -272,6 +273,22 @@ static void test_index(void **state)
 	expect_in(page, "the whole box");
 	assert_null(strstr(page, "symbol?"));
 	assert_null(strstr(page, "trace?"));
+}
+
+/* A deadlock is in red, as other things are not. */
+static void test_index_deadlock(void **state)
+{
+	unsigned int counts[ENDPOINT_N] = {[ENDPOINT_DEADLOCK] = 2, [ENDPOINT_HEAP] = 3};
+	_cleanup_buf_ struct buf page = {0};
+	struct route r;
+
+	(void)state;
+	assert_int_equal(route_parse("/debug/pprof/", NULL, NULL, &box, &r), ROUTE_OK);
+	assert_int_equal(index_page(&r, counts, &page), 0);
+	buf_append(&page, "", 1);
+	expect_in(page.data, "<tr><td><b class=deadlock>2</b></td><td><a href='deadlock?debug=1'>");
+	expect_in(page.data, "<tr><td>3</td><td><a href='heap");
+	expect_in(page.data, "color:red");
 }
 
 static void test_index_of_target(void **state)
@@ -297,7 +314,7 @@ int main(void)
 		cmocka_unit_test(test_targets),		cmocka_unit_test(test_bad_targets),
 		cmocka_unit_test(test_query_targets),	cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_names),		cmocka_unit_test(test_index),
-		cmocka_unit_test(test_index_of_target),
+		cmocka_unit_test(test_index_of_target), cmocka_unit_test(test_index_deadlock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "processes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "../image/store.h"
+#include "allocator.h"
+#include "filter.h"
+#include "probes.h"
+#include "watch.h"
+
+struct heap_process *heap_process_find(const struct heap_watch *w, pid_t pid)
+{
+	struct heap_process *p = w->processes;
+
+	while (p && p->pid != pid)
+		p = p->next;
+	return p;
+}
+
+void heap_process_lift(struct heap_process *p)
+{
+	for (size_t i = 0; i < ALLOCATOR_PARTS; i++) {
+		heap_probes_close(p->probes[i]);
+		p->probes[i] = NULL;
+	}
+}
+
+static void process_free(struct heap_process *p)
+{
+	heap_process_lift(p);
+	allocator_cancel(p->search);
+	allocator_put(p->allocator);
+	free(p);
+}
+
+void heap_process_remove(struct heap_watch *w, struct heap_process *p)
+{
+	struct heap_process **at = &w->processes;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	process_free(p);
+}
+
+/* Probes the process with the allocator that was found; the allocator is the process's. */
+static int attach(struct heap_process *p)
+{
+	struct heap_watch *w = p->watch;
+	const struct allocator *a = p->allocator;
+	int err = 0;
+
+	for (size_t i = 0; i < a->nparts && !err; i++)
+		err = heap_probes_open(w->filter, p->pid, a->parts[i].image->fd, a->parts[i].funcs,
+				       a->parts[i].n, (uint32_t)i * ALLOC_FUNCS_MAX, &p->probes[i]);
+	if (err) {
+		heap_process_lift(p);
+		w->error = err;
+		log_warning("the allocator of pid %d, %s, cannot be probed: %s", (int)p->pid,
+			    allocator_describe(a), strerror(-err));
+		return err;
+	}
+	if (!w->started)
+		w->started = loop_now();
+	return 0;
+}
+
+static void found(void *ctx, struct allocator *a, int err, const char *where)
+{
+	struct heap_process *p = ctx;
+
+	p->search = NULL;
+	p->allocator = a;
+	if (!err) {
+		attach(p);
+		return;
+	}
+	p->watch->error = err;
+	log_info("no allocator: %s", *where ? where : strerror(-err));
+}
+
+int heap_process_add(struct heap_watch *w, pid_t pid)
+{
+	struct heap_process *p, *other;
+	size_t n = 0;
+
+	for (other = w->processes; other; other = other->next)
+		n++;
+	if (n >= HEAP_PROCESSES_MAX)
+		return -ENOSPC;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->watch = w;
+	p->pid = pid;
+	p->next = w->processes;
+	w->processes = p;
+	p->allocator = allocator_known(w->engine, pid);
+	if (p->allocator)
+		return attach(p);
+	return allocator_find(w->engine, pid, found, p, &p->search);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "heap.h"
+
+#include <string.h>
+
+#include "../base/buf.h"
+#include "../base/cleanup.h"
+#include "../base/loop.h"
+#include "../engine/engine.h"
+#include "../engine/find.h"
+
+/* Label of what is in the profile and was not seen to be allocated: where it is known from. */
+static const char key_memory[] = "memory";
+
+uint64_t heap_size_label(uint64_t size)
+{
+	unsigned int shift;
+
+	if (size <= 512)
+		return size;
+	/* Six digits of the binary number, rounded. */
+	shift = 64 - (unsigned int)__builtin_clzll(size) - 6;
+	size += 1ull << (shift - 1);
+	return size >> shift << shift;
+}
+
+static uint32_t on_alloc(void *ctx, const struct heap_event *ev)
+{
+	struct heap *h = ctx;
+	const struct profile_label size = {
+		.key = h->label_size,
+		.num = (int64_t)heap_size_label(ev->size),
+	};
+	const double values[] = {ev->count, ev->count * (double)ev->size, 0, 0};
+	uint32_t sample = cumulative_sample(&h->c, ev->pid, &ev->stack, &size, 1);
+
+	cumulative_count(&h->c, sample, values);
+	cumulative_weigh(&h->c, &ev->stack, values[1]);
+	return sample;
+}
+
+static void on_live(void *ctx, uint32_t sample, double count, uint64_t size)
+{
+	struct heap *h = ctx;
+	const double values[] = {0, 0, count, count * (double)size};
+
+	h->live += values[3];
+	cumulative_count(&h->c, sample, values);
+}
+
+static void thread_gone(void *ctx)
+{
+	struct heap *h = ctx;
+
+	cumulative_check_exit(&h->c);
+}
+
+static void read_residence(const struct heap *h, struct residence *r)
+{
+	_cleanup_buf_ struct buf pids = {0};
+	const pid_t *pid;
+
+	*r = (struct residence){0};
+	if (find_processes(&h->c.armed.spec.target, &pids))
+		return;
+	pid = (const pid_t *)(const void *)pids.data;
+	/* One that is gone has no memory. */
+	for (size_t i = 0; i < pids.len / sizeof(*pid); i++)
+		residence_read(pid[i], r);
+}
+
+static int start(struct cumulative *c)
+{
+	struct heap *h = (struct heap *)c;
+	int64_t key = profile_string(&c->profile, "bytes");
+
+	if (key < 0)
+		return (int)key;
+	h->label_size = (uint32_t)key;
+	c->profile.drop_frames = HEAP_DROP_FRAMES;
+	h->watch = (struct heap_watch){
+		.target = c->armed.spec.target,
+		.rate = c->armed.spec.rate,
+		.on_alloc = on_alloc,
+		.on_live = on_live,
+		.on_exit = thread_gone,
+		.ctx = h,
+	};
+	c->armed.engine = KPPROF_ENGINE_PERF;
+	read_residence(h, &h->first);
+	return heap_watch_start(c->engine, &h->watch);
+}
+
+static void add_memory(struct heap *h, const char *frame, const char *how, double bytes)
+{
+	const struct profile_label label = cumulative_label(&h->c, key_memory, how);
+	const double values[] = {0, 0, bytes ? 1 : 0, bytes};
+	uint32_t sample;
+
+	if (!bytes)
+		return;
+	sample = cumulative_synthetic(&h->c, frame, &label, 1);
+	cumulative_open(&h->c, sample, sample, values, values);
+}
+
+/*
+ * What the process has in RAM, and nobody was seen to allocate. Of the heap's mappings that is what
+ * was there when it was armed, as far as it can still be there, and beyond that what the allocator
+ * keeps for itself. Blocks that nobody has written to are in use and not in RAM.
+ */
+static void flushed(void *ctx)
+{
+	struct heap *h = ctx;
+	struct residence *r = &h->residence;
+	double rest, before;
+
+	read_residence(h, r);
+	rest = (double)r->heap - h->live;
+	before = (double)h->first.heap < rest ? (double)h->first.heap : rest;
+	add_memory(h, "[thread stacks]", "measured", (double)r->stacks);
+	add_memory(h, "[mmap file]", "measured", (double)r->files);
+	if (rest >= 0) {
+		add_memory(h, "[heap before capture]", "inferred", before);
+		add_memory(h, "[allocator overhead and free lists]", "inferred", rest - before);
+	} else {
+		add_memory(h, "[allocated, not resident]", "inferred", rest);
+	}
+	cumulative_flushed(&h->c);
+}
+
+static int flush(struct cumulative *c)
+{
+	struct heap *h = (struct heap *)c;
+
+	heap_watch_flush(c->engine, &h->watch, flushed);
+	return 0;
+}
+
+static void stop(struct cumulative *c)
+{
+	heap_watch_stop(c->engine, &((struct heap *)c)->watch);
+}
+
+static void cost(const struct cumulative *c, struct armed_cost *out)
+{
+	const struct heap *h = (const struct heap *)c;
+
+	out->lost = h->watch.lost;
+}
+
+static void comment_counts(const struct heap *h, struct profile *p)
+{
+	struct heap_counts n;
+
+	heap_watch_counts(&h->watch, &n);
+	profile_comment(p, "all calls, sampled or not: %llu allocations of %llu bytes, %llu frees",
+			(unsigned long long)n.allocs, (unsigned long long)n.bytes,
+			(unsigned long long)n.frees);
+	if (n.overflow)
+		profile_comment(p, "samples too many to follow: %llu: they are not in use here",
+				(unsigned long long)n.overflow);
+	if (h->watch.unplaced)
+		profile_comment(p, "sampled calls that failed or did not return: %llu: not in use",
+				(unsigned long long)h->watch.unplaced);
+}
+
+static void comment_memory(const struct heap *h, struct profile *p)
+{
+	const struct residence *r = &h->residence;
+
+	profile_comment(p,
+			"resident anonymous memory: %llu bytes: heap %llu, thread stacks %llu, "
+			"copied pages of files %llu",
+			(unsigned long long)(r->heap + r->stacks + r->files),
+			(unsigned long long)r->heap, (unsigned long long)r->stacks,
+			(unsigned long long)r->files);
+	profile_comment(p,
+			"seen to be allocated, and in use: %.0f bytes, estimated from samples; "
+			"[thread stacks] and [mmap file] are measured (smaps); other frames in "
+			"brackets are inferred from what is left",
+			h->live);
+}
+
+static void comment(const struct cumulative *c, struct profile *p)
+{
+	const struct heap *h = (const struct heap *)c;
+	unsigned int n, stepped;
+
+	if (!c->stopped) {
+		heap_watch_probes(&h->watch, &n, &stepped);
+		profile_comment(p, "allocator: %s; probes: %u, of which single-stepped: %u",
+				heap_watch_describe(&h->watch), n, stepped);
+		comment_counts(h, p);
+	}
+	if (h->watch.lifted)
+		profile_comment(p,
+				"the probes cost %.0f %% of a CPU and were taken out after %.0f s: "
+				"what came later is not counted (force=1 keeps them)",
+				100 * h->watch.cost,
+				(double)(h->watch.lifted - c->armed.since) / NSEC_PER_SEC);
+	if (h->watch.error)
+		profile_comment(p, "a process could not be probed: %s", strerror(-h->watch.error));
+	comment_memory(h, p);
+}
+
+const struct cumulative_kind heap_profile = {
+	.armed =
+		{
+			.id = KPPROF_KIND_HEAP,
+			.name = "heap",
+			.rate_unit = "bytes",
+			.rate_min = HEAP_RATE_MIN,
+			.rate_max = HEAP_RATE_MAX,
+			.rate_default = HEAP_RATE_DEFAULT,
+			CUMULATIVE_ARMED,
+		},
+	.size = sizeof(struct heap),
+	.types = {{"alloc_objects", "count"},
+		  {"alloc_space", "bytes"},
+		  {"inuse_objects", "count"},
+		  {"inuse_space", "bytes"}},
+	.nvalues = 4,
+	.period_type = {"space", "bytes"},
+	.gauges = 1 << 2 | 1 << 3,
+	.start = start,
+	.flush = flush,
+	.stop = stop,
+	.cost = cost,
+	.comment = comment,
+};
+
+bool heap_keep(const struct cumulative *c, const struct profile_label *labels, size_t n,
+	       uint64_t filter)
+{
+	for (size_t i = 0; i < n && filter; i++) {
+		size_t len;
+		const char *key = intern_key(&c->profile.strings, labels[i].key, &len);
+
+		if (len == strlen(key_memory) && memcmp(key, key_memory, len) == 0)
+			return false;
+	}
+	return true;
+}
