@@ -251,7 +251,7 @@ static void receive(struct loop_fd *fd, uint32_t events)
 {
 	struct address_watch *w =
 		(struct address_watch *)((char *)fd - offsetof(struct address_watch, fd));
-	char in[4096];
+	_Alignas(struct nlmsghdr) char in[4096];
 
 	(void)events;
 	/* What it says is not looked at, and messages that were dropped are no less a change. */

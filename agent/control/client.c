@@ -18,8 +18,8 @@ struct client {
 	uint32_t port;
 	uint32_t seq;
 	char error[256];
-	char out[ROOM];
-	char in[ROOM];
+	_Alignas(struct nlmsghdr) char out[ROOM];
+	_Alignas(struct nlmsghdr) char in[ROOM];
 };
 
 const char *client_error(const struct client *c)

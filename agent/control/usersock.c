@@ -27,8 +27,8 @@ struct usersock {
 	uint32_t peer;
 	uint32_t seq;
 	uint8_t cmd;
-	char in[MESSAGE_MAX];
-	char out[MESSAGE_MAX];
+	_Alignas(struct nlmsghdr) char in[MESSAGE_MAX];
+	_Alignas(struct nlmsghdr) char out[MESSAGE_MAX];
 };
 
 uint32_t usersock_port(void)
