@@ -8,6 +8,7 @@
 #include <stddef.h>
 #endif
 
+#include "insn.h"
 #include "walk.h"
 
 /* Above this many guesses a stack is worth nothing. */
@@ -137,41 +138,6 @@ static bool peek(struct kpprof_walk *w, __u64 addr, __u64 *val)
 	return w->peeks++ < PEEKS_MAX && !w->read(w->ctx, addr, val);
 }
 
-static int code_byte(__u64 word, unsigned int i)
-{
-	return (int)((word >> (8 * i)) & 0xff);
-}
-
-/*
- * Bytes of the ModRM byte at byte @i of the 8 bytes in @code, with its SIB byte and displacement:
- * Intel SDM volume 2, tables 2-2 and 2-3.
- */
-static unsigned int modrm_length(__u64 code, unsigned int i)
-{
-	int modrm = code_byte(code, i);
-	int mod = modrm >> 6, rm = modrm & 7;
-	unsigned int n = 1;
-
-	if (mod == 3)
-		return n;
-	if (rm == 4) {
-		n++;
-		if (mod == 0 && i + 1 < 8 && (code_byte(code, i + 1) & 7) == 5)
-			n += 4;
-	} else if (mod == 0 && rm == 5) {
-		n += 4;
-	}
-	return n + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
-}
-
-/* The length of an indirect near call (ff /2) that starts at byte @i, 0 for anything else. */
-static unsigned int indirect_call_length(__u64 code, unsigned int i)
-{
-	if (code_byte(code, i) != 0xff || ((code_byte(code, i + 1) >> 3) & 7) != 2)
-		return 0;
-	return 1 + modrm_length(code, i + 1);
-}
-
 enum call_kind { CALL_NONE, CALL_DIRECT, CALL_INDIRECT };
 
 /* Whether a call instruction ends at @ra; where to, for a direct one. */
@@ -183,34 +149,15 @@ static enum call_kind call_before(struct kpprof_walk *w, __u64 ra, __u64 *to)
 
 	if (!map || ra - map->start < 8 || !peek(w, ra - 8, &code))
 		return CALL_NONE;
-	if (code_byte(code, 3) == 0xe8) {
+	if (kpprof_insn_byte(code, 3) == 0xe8) {
 		*to = ra + (__u64)(__s64)(__s32)(code >> 32);
 		if (find_map(w, *to))
 			return CALL_DIRECT;
 	}
 	for (i = 1; i <= 6; i++)
-		if (indirect_call_length(code, i) == 8 - i)
+		if (kpprof_insn_call_length(code, i) == 8 - i)
 			return CALL_INDIRECT;
 	return CALL_NONE;
-}
-
-/* Where a jump at byte @i of the 8 bytes in @code, which stand at @at, leads; 0 for no such jump.
- */
-static __u64 jump_target(__u64 code, unsigned int i, __u64 at)
-{
-	if (code_byte(code, i) == 0xe9 && i <= 3)
-		return at + i + 5 + (__u64)(__s64)(__s32)(code >> (8 * (i + 1)));
-	if (code_byte(code, i) == 0xeb && i <= 6)
-		return at + i + 2 + (__u64)(__s64)(signed char)code_byte(code, i + 1);
-	return 0;
-}
-
-/* jmp *reg and jmp *mem(%rip): tail calls through a pointer, and the entries of a PLT. */
-static bool is_indirect_jump(__u64 code, unsigned int i)
-{
-	int modrm = code_byte(code, i + 1);
-
-	return code_byte(code, i) == 0xff && (modrm == 0x25 || (modrm & 0xf8) == 0xe0);
 }
 
 enum tail_call { TAIL_NONE, TAIL_SOMEWHERE, TAIL_HERE };
@@ -229,9 +176,9 @@ static enum tail_call tail_call(struct kpprof_walk *w, __u64 callee, __u64 funct
 		if (!peek(w, callee + at, &code))
 			break;
 		for (i = 0; i < 4; i++) {
-			if (function && jump_target(code, i, callee + at) == function)
+			if (function && kpprof_insn_jump_target(code, i, callee + at) == function)
 				return TAIL_HERE;
-			if (is_indirect_jump(code, i))
+			if (kpprof_insn_jumps_by_pointer(code, i))
 				found = TAIL_SOMEWHERE;
 		}
 	}
@@ -358,7 +305,7 @@ static bool step_without_rows(struct kpprof_walk *w, struct frame *f, const stru
 	if (f->exact) {
 		/* On a ret, or before the prologue, the return address is on top of the stack. */
 		bool top = (keeps_fp && f->pc <= push) ||
-			   (peek(w, f->pc, &code) && code_byte(code, 0) == 0xc3);
+			   (peek(w, f->pc, &code) && kpprof_insn_byte(code, 0) == 0xc3);
 		__u64 slot = f->sp + (keeps_fp && f->pc > push && f->pc <= push + 1 ? 8 : 0);
 
 		if ((top || slot != f->sp) && peek(w, slot, &ra) &&
@@ -549,58 +496,6 @@ static bool find_prologue(struct kpprof_walk *w, const struct kpprof_map *map, _
 	return false;
 }
 
-/*
- * The length of an instruction that leaves the stack alone, of those that compilers mix into a
- * prologue: moves, lea, and arithmetic between registers. 0 for all others.
- */
-static unsigned int plain_length(__u64 code)
-{
-	unsigned int i = (code_byte(code, 0) & 0xf0) == 0x40 ? 1 : 0;
-	int op = code_byte(code, i), modrm = code_byte(code, i + 1);
-
-	if (op >= 0xb8 && op <= 0xbf)
-		return i + 5;
-	switch (op) {
-	case 0x01:
-	case 0x03:
-	case 0x09:
-	case 0x0b:
-	case 0x21:
-	case 0x23:
-	case 0x29:
-	case 0x2b:
-	case 0x31:
-	case 0x33:
-	case 0x39:
-	case 0x3b:
-	case 0x63:
-	case 0x84:
-	case 0x85:
-	case 0x88:
-	case 0x89:
-	case 0x8a:
-	case 0x8b:
-	case 0x8d:
-		/* Those that write the stack pointer: its number is 4, and 12 with a prefix. */
-		if ((op == 0x8b || op == 0x8d || op == 0x03 || op == 0x2b || op == 0x23) &&
-		    ((modrm >> 3) & 7) == 4 && !(i && code_byte(code, 0) & 4))
-			return 0;
-		if ((op == 0x89 || op == 0x01 || op == 0x29 || op == 0x21) &&
-		    (modrm & 0xc7) == 0xc4 && !(i && code_byte(code, 0) & 1))
-			return 0;
-		return i + 1 + modrm_length(code, i + 1);
-	case 0xc7:
-		return i + 1 + modrm_length(code, i + 1) + 4;
-	case 0x0f:
-		if (modrm == 0xb6 || modrm == 0xb7 || modrm == 0xbe || modrm == 0xbf ||
-		    modrm == 0x10 || modrm == 0x11 || modrm == 0x28 || modrm == 0x29)
-			return i + 2 + modrm_length(code, i + 2);
-		return 0;
-	default:
-		return 0;
-	}
-}
-
 /* The frame's size: what is pushed, and then `sub $size,%rsp` in one of its two forms. */
 static void read_size(struct kpprof_walk *w, struct prologue *p)
 {
@@ -610,19 +505,19 @@ static void read_size(struct kpprof_walk *w, struct prologue *p)
 	p->size = 0;
 	for (i = 0; i < PROLOGUE_MAX && peek(w, at, &code); i++, at += n) {
 		if ((code & 0xffffff) == 0xec8348) {
-			p->size += (__u64)(__s64)(signed char)code_byte(code, 3);
+			p->size += (__u64)(__s64)(signed char)kpprof_insn_byte(code, 3);
 			return;
 		}
 		if ((code & 0xffffff) == 0xec8148) {
 			p->size += (__u64)(__s64)(__s32)(code >> 24);
 			return;
 		}
-		n = code_byte(code, 0) == 0x53			 ? 1
+		n = kpprof_insn_byte(code, 0) == 0x53		 ? 1
 		    : (code & 0xfcff) == 0x5441 /* r12 to r15 */ ? 2
 								 : 0;
 		p->size += n ? 8 : 0;
 		if (!n)
-			n = plain_length(code);
+			n = kpprof_insn_plain_length(code);
 		if (!n)
 			return;
 	}
@@ -641,9 +536,10 @@ static bool stays_fixed(struct kpprof_walk *w, __u64 body, __u64 pc)
 		if (!peek(w, body, &code))
 			return false;
 		for (i = 0; i < 4; i++) {
-			int op = code_byte(code, i + 1), modrm = code_byte(code, i + 2);
+			int op = kpprof_insn_byte(code, i + 1),
+			    modrm = kpprof_insn_byte(code, i + 2);
 
-			if ((code_byte(code, i) & 0xf8) == 0x48 &&
+			if ((kpprof_insn_byte(code, i) & 0xf8) == 0x48 &&
 			    ((op == 0x29 && (modrm & 0xc7) == 0xc4) ||
 			     ((op == 0x83 || op == 0x81) && modrm == 0xe4)))
 				return false;

@@ -28,6 +28,7 @@ struct clock_cpu {
  * @steal: they leave out stolen time
  * @now: time since boot, ns
  * @rest: what the clocks lag behind besides, ns
+ * @ncpus: how many of @cpus are there
  * @cpus: by number
  */
 struct task_clock {
