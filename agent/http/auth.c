@@ -92,8 +92,9 @@ static bool take_line(const char *line, size_t len, struct auth *out)
 	size_t password = colon ? len - name - 1 : 0;
 
 	memset(out, 0, sizeof(*out));
+	/* A NUL would make a longer name equal to a shorter one. */
 	if (!colon || !name || line[0] == '#' || name >= sizeof(out->name) ||
-	    password >= sizeof(out->password) || !password)
+	    password >= sizeof(out->password) || !password || memchr(line, '\0', len))
 		return false;
 	memcpy(out->name, line, name);
 	memcpy(out->password, colon + 1, password);
