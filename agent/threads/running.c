@@ -4,9 +4,9 @@
 #define POLL_NS (4 * NSEC_PER_MSEC)
 /* How long to wait for threads that want a CPU: the scheduler gives each a few milliseconds in
  * turn. */
-#define WAIT_NS	     (60 * NSEC_PER_MSEC)
+#define WAIT_NS	     (250 * NSEC_PER_MSEC)
 #define WAIT_EACH_NS (4 * NSEC_PER_MSEC)
-#define WAIT_MAX_NS  (400 * NSEC_PER_MSEC)
+#define WAIT_MAX_NS  (500 * NSEC_PER_MSEC)
 /* And for unwind rows that samples need. */
 #define ROWS_NS (5 * NSEC_PER_SEC)
 
