@@ -10,8 +10,10 @@
 #include "../kmod/addr.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "box/overhead.h"
 #include "box/pages.h"
 #include "base/loop.h"
+#include "base/memory.h"
 #include "control/arming.h"
 #include "control/control.h"
 #include "engine/engine.h"
@@ -20,6 +22,7 @@
 #include "http/params.h"
 #include "http/route.h"
 #include "http/server.h"
+#include "image/store.h"
 #include "locks/quick.h"
 #include "profile/armed.h"
 #include "profile/block.h"
@@ -116,6 +119,20 @@ static bool serve_armed(struct agent *a, struct http_request *req, const struct 
 	}
 }
 
+/* Whether there is room for a profile; otherwise what is only kept for later goes first. */
+static bool check_memory(struct agent *a, struct http_request *req, enum endpoint endpoint)
+{
+	if (endpoint == ENDPOINT_INDEX || endpoint == ENDPOINT_CMDLINE || !memory_over())
+		return true;
+	image_store_trim(engine_store(a->engine));
+	if (!memory_over())
+		return true;
+	http_reply_error(req, 503,
+			 "no memory for another profile: %zu of %zu MB are taken (PPROF_MEMORY_MB)",
+			 memory_own() >> 20, memory_cap() >> 20);
+	return false;
+}
+
 static void serve(struct agent *a, struct http_request *req, const struct route *route)
 {
 	/* pprof gives up on a symbol request that fails, so that one has no target that is not
@@ -124,6 +141,8 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		symbol_serve(a->engine, req, &route->target);
 		return;
 	}
+	if (!check_memory(a, req, route->endpoint))
+		return;
 	/* The verdict has formats of its own. */
 	if (route->endpoint != ENDPOINT_DEADLOCK && !format_check(req))
 		return;
@@ -157,7 +176,7 @@ static void handle(struct http_request *req, void *ctx)
 	struct agent *a = ctx;
 	struct route route;
 
-	if (pages_serve(req))
+	if (pages_serve(req) || overhead_serve(&a->armed, req))
 		return;
 	switch (route_parse(http_path(req), http_param(req, "pid"), http_param(req, "comm"),
 			    &a->target, &route)) {

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/memory.h"
 #include "base/privilege.h"
 #include "control/module.h"
 #include "engine/engine.h"
@@ -269,6 +270,9 @@ int main(int argc, char **argv)
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	raise_limits();
+	memory_limit(cfg.settings.memory_mb);
+	if (cfg.settings.nice)
+		setpriority(PRIO_PROCESS, 0, cfg.settings.nice);
 	if (!cfg.addr)
 		log_info("no address given (PPROF_ADDR): no port is open");
 	return run(&cfg) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../kmod/addr.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "http/auth.h"
 
 static const char *from_env(const char *name)
@@ -109,6 +111,34 @@ static int read_passwords(const char **path)
 	return -EINVAL;
 }
 
+/* A number of a range; @out stays when the variable is not set. */
+static int read_number(const char *name, long min, long max, long *out)
+{
+	const char *value = from_env(name);
+	char expected[64], *end = NULL;
+	long n = value ? strtol(value, &end, 10) : 0;
+
+	if (!value)
+		return 0;
+	snprintf(expected, sizeof(expected), "a number from %ld to %ld", min, max);
+	if (*end || !isdigit((unsigned char)*value) || n < min || n > max)
+		return wrong(name, value, expected);
+	*out = n;
+	return 0;
+}
+
+static int read_limits(struct settings *s)
+{
+	long mb = MEMORY_MB_DEFAULT, nice = 0;
+	int err = read_number("PPROF_MEMORY_MB", MEMORY_MB_MIN, MEMORY_MB_MAX, &mb);
+
+	if (!err)
+		err = read_number("PPROF_NICE", 0, 19, &nice);
+	s->memory_mb = (unsigned int)mb;
+	s->nice = (int)nice;
+	return err;
+}
+
 int settings_read(struct settings *s)
 {
 	int err = read_flag("PPROF_ALLOW_PUBLIC", KPPROF_ALLOW_PUBLIC, &s->allow);
@@ -123,6 +153,8 @@ int settings_read(struct settings *s)
 		err = read_group(&s->unix_group);
 	if (!err)
 		err = read_passwords(&s->passwords);
+	if (!err)
+		err = read_limits(s);
 	s->hosts = from_env("PPROF_HOSTS");
 	return err;
 }

@@ -15,6 +15,8 @@
  * @unix_group: its group, 0 for that of the process
  * @hosts: names of this box, besides those that it knows, or NULL
  * @passwords: path of the file with names and passwords, or NULL
+ * @memory_mb: cap of the agent's memory, 0 for the default
+ * @nice: of the agent and its worker, see nice(1)
  * @lifetime: seconds that a port stays open when kpprofctl does not say, 0 for good
  */
 struct settings {
@@ -24,6 +26,8 @@ struct settings {
 	uint32_t lifetime;
 	const char *hosts;
 	const char *passwords;
+	unsigned int memory_mb;
+	int nice;
 };
 
 /* For --help. */
@@ -39,6 +43,8 @@ struct settings {
 	"                        authentication\n"                                                 \
 	"  PPROF_LOG=WHERE       stderr or syslog; without it both, or stderr alone on a "         \
 	"terminal\n"                                                                               \
+	"  PPROF_MEMORY_MB=N     profiles are refused while the agent has more of its own (64)\n"  \
+	"  PPROF_NICE=N          0 to 19, how far others come first (0)\n"                         \
 	"  PPROF_UNIX_MODE=MODE  permissions of a Unix socket (0600; 0660 with a group)\n"         \
 	"  PPROF_UNIX_GROUP=NAME its group, by name or number\n"
 

@@ -12,6 +12,7 @@
 
 #include "../base/buf.h"
 #include "../base/cleanup.h"
+#include "../base/privilege.h"
 
 enum { FORMAT_MAX = 64 << 10 };
 
@@ -32,6 +33,7 @@ static int open_usual(void)
 /* Since Linux 5.2: fsmount(2) gives a mount that is not attached anywhere. */
 static int open_private(void)
 {
+	_privilege_raised_ bool raised = privilege_raise();
 	_cleanup_close_ int fs = fsopen("tracefs", FSOPEN_CLOEXEC), mount = -1;
 	int fd;
 

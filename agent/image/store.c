@@ -124,6 +124,11 @@ pid_t image_store_worker(const struct image_store *s)
 	return job_queue_worker(s->jobs);
 }
 
+uint64_t image_store_failures(const struct image_store *s)
+{
+	return job_queue_failures(s->jobs);
+}
+
 static void image_open(struct image *image, pid_t pid, const struct map_entry *e)
 {
 	int fd = open_mapped(pid, e);

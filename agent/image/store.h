@@ -90,6 +90,9 @@ uint64_t image_store_epoch(const struct image_store *s);
 /** image_store_worker() - pid of the process that reads the files, 0 while there is none */
 pid_t image_store_worker(const struct image_store *s);
 
+/** image_store_failures() - how often that process has died or hung over a file */
+uint64_t image_store_failures(const struct image_store *s);
+
 /**
  * image_get() - the image behind a mapping
  * @s: store
