@@ -181,7 +181,7 @@ void print_status(const struct nlmsghdr *nlh, void *ctx)
 const char *const kind_names[__KPPROF_KINDS] = {
 	[KPPROF_KIND_CPU] = "cpu",     [KPPROF_KIND_BLOCK] = "block",
 	[KPPROF_KIND_MUTEX] = "mutex", [KPPROF_KIND_THREADCREATE] = "threadcreate",
-	[KPPROF_KIND_HEAP] = "heap",
+	[KPPROF_KIND_HEAP] = "heap",   [KPPROF_KIND_GROWTH] = "growth",
 };
 
 static const char *const by_names[] = {

@@ -387,6 +387,7 @@ enum kpprof_engine {
  * @KPPROF_KIND_MUTEX: waits, by who let the waiter go
  * @KPPROF_KIND_THREADCREATE: new threads
  * @KPPROF_KIND_HEAP: allocations
+ * @KPPROF_KIND_GROWTH: memory that is touched for the first time
  */
 enum kpprof_kind {
 	KPPROF_KIND_CPU = 0,
@@ -394,6 +395,7 @@ enum kpprof_kind {
 	KPPROF_KIND_MUTEX = 2,
 	KPPROF_KIND_THREADCREATE = 3,
 	KPPROF_KIND_HEAP = 4,
+	KPPROF_KIND_GROWTH = 5,
 	__KPPROF_KINDS
 };
 

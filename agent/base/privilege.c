@@ -40,9 +40,19 @@ static bool rings_are_free(void)
 	return getrlimit(RLIMIT_MEMLOCK, &rl) == 0 && rl.rlim_cur == RLIM_INFINITY;
 }
 
+/* Before 5.11 the maps of BPF programs count as locked memory, and no capability changes that. */
+static void free_rings(void)
+{
+	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+
+	setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
 static struct wanted what_is_needed(bool module)
 {
 	struct wanted w = {.admin = true};
+
+	free_rings();
 
 	want(&w, CAP_SYS_PTRACE);
 	want(&w, CAP_DAC_READ_SEARCH);
@@ -51,6 +61,9 @@ static struct wanted what_is_needed(bool module)
 		want(&w, CAP_NET_ADMIN);
 	if (!rings_are_free())
 		want(&w, CAP_IPC_LOCK);
+	/* Programs at the probes of allocators. */
+	if (is_known(CAP_BPF))
+		want(&w, CAP_BPF);
 	if (is_known(CAP_PERFMON) && is_known(CAP_CHECKPOINT_RESTORE)) {
 		want(&w, CAP_PERFMON);
 		want(&w, CAP_CHECKPOINT_RESTORE);

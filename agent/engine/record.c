@@ -384,3 +384,21 @@ int record_parse_trace(const struct perf_event_header *h, uint64_t type, struct 
 	*r = (struct record){.type = h->type, .misc = h->misc};
 	return parse_sample(h, type, r);
 }
+
+int record_parse_fault(const struct perf_event_header *h, struct record *r)
+{
+	struct cursor c = body_of(h);
+	struct record_sample *s = &r->sample;
+
+	if (h->type != PERF_RECORD_SAMPLE)
+		return record_parse(h, r);
+	*r = (struct record){.type = h->type, .misc = h->misc};
+	s->ip = take_u64(&c);
+	r->pid = (pid_t)take_u32(&c);
+	r->tid = (pid_t)take_u32(&c);
+	r->time = take_u64(&c);
+	s->addr = take_u64(&c);
+	r->cpu = take_u32(&c);
+	take_u32(&c);
+	return c.bad ? -EBADMSG : parse_dump(&c, s);
+}

@@ -35,6 +35,12 @@
 #define RECORD_TRACE_STACK_TYPE \
 	(RECORD_TRACE_TYPE | PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
 
+/* And for page faults. Without PERF_SAMPLE_PERIOD: with it, a software event makes a sample of each
+ * event, whatever its period (perf_swevent_event() in kernel/events/core.c). */
+#define RECORD_FAULT_TYPE                                                             \
+	(PERF_SAMPLE_IP | RECORD_ID_TYPE | PERF_SAMPLE_ADDR | PERF_SAMPLE_REGS_USER | \
+	 PERF_SAMPLE_STACK_USER)
+
 /* User registers asked for: all general ones and the instruction pointer (asm/perf_regs.h). */
 extern const uint64_t record_regs_mask;
 
@@ -62,6 +68,9 @@ extern const uint64_t record_regs_mask;
  * @cookie: of the mappings that the module walked with, 0 for none
  * @arm: which arm of the module
  * @raw: the fields of a trace event, as tracefs.h finds them; NULL for other events
+
+ * @addr: of record_parse_fault(): what was accessed
+ * @raw: of record_parse_raw()
  * @raw_len: bytes
  * @context: enum kpprof_context; always _TASK without the module, which alone knows
  */
@@ -87,6 +96,7 @@ struct record_sample {
 	uint32_t cookie;
 	uint8_t arm;
 	uint8_t context;
+	uint64_t addr;
 	const unsigned char *raw;
 	uint32_t raw_len;
 };
@@ -175,5 +185,12 @@ int record_parse_raw(const struct perf_event_header *h, struct record *out);
  * Return: as record_parse().
  */
 int record_parse_trace(const struct perf_event_header *h, uint64_t type, struct record *out);
+
+/**
+ * record_parse_fault() - decode a record of events with RECORD_FAULT_TYPE
+ *
+ * Return: as record_parse().
+ */
+int record_parse_fault(const struct perf_event_header *h, struct record *out);
 
 #endif /* KPPROF_RECORD_H */

@@ -22,6 +22,7 @@ enum {
  * @tgid: process, in the kernel's numbers
  * @time: of the allocation, CLOCK_MONOTONIC
  * @size: bytes asked for
+ * @count: allocations of that size that it stands for
  * @pid: process
  * @handle: where it was counted
  * @flags: BLOCK_*
@@ -33,6 +34,7 @@ struct block {
 	uint64_t tgid;
 	uint64_t time;
 	uint64_t size;
+	double count;
 	pid_t pid;
 	uint32_t handle;
 	unsigned int flags;

@@ -90,6 +90,12 @@ void bpf_end_if(struct bpf_code *c, uint8_t op, uint8_t dst, int32_t imm)
 	c->fixups[c->nfixups++] = bpf_jump(c, op, dst, imm);
 }
 
+void bpf_return(struct bpf_code *c, int32_t value)
+{
+	bpf_set(c, BPF_REG_0, value);
+	bpf_emit(c, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
 static long sys_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 {
 	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
@@ -103,7 +109,7 @@ static void finish(struct bpf_code *c)
 	c->insns[c->n++] = (struct bpf_insn){.code = BPF_JMP | BPF_EXIT};
 }
 
-int bpf_load_program(struct bpf_code *c, const char *name)
+int bpf_load_program(struct bpf_code *c, enum bpf_prog_type type, const char *name)
 {
 	static char why[8192];
 	union bpf_attr attr = {0};
@@ -112,7 +118,7 @@ int bpf_load_program(struct bpf_code *c, const char *name)
 	if (c->error)
 		return c->error;
 	finish(c);
-	attr.prog_type = BPF_PROG_TYPE_KPROBE;
+	attr.prog_type = type;
 	attr.insns = (uintptr_t)c->insns;
 	attr.insn_cnt = c->n;
 	/* What writes to perf rings must be. */
@@ -141,6 +147,8 @@ int bpf_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_siz
 	attr.key_size = key_size;
 	attr.value_size = value_size;
 	attr.max_entries = entries;
+	if (type == BPF_MAP_TYPE_ARRAY)
+		attr.map_flags = BPF_F_MMAPABLE;
 	snprintf(attr.map_name, sizeof(attr.map_name), "%s", name);
 	fd = (int)sys_bpf(BPF_MAP_CREATE, &attr);
 	return fd < 0 ? -errno : fd;

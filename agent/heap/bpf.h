@@ -68,17 +68,28 @@ void bpf_land(struct bpf_code *c, unsigned int at);
 /** bpf_end_if() - end the program if @op of @dst and @imm */
 void bpf_end_if(struct bpf_code *c, uint8_t op, uint8_t dst, int32_t imm);
 
+/** bpf_return() - end the program here with @value */
+void bpf_return(struct bpf_code *c, int32_t value);
+
 /**
  * bpf_load_program() - end the program and load it
- * @c: the code; returns 0 to its caller always, so that the event that it is attached to has no
- *	records of its own
+ * @c: the code; where it does not end otherwise it returns 0, so that the event that it is attached
+ *	to has no record
+ * @type: BPF_PROG_TYPE_KPROBE for uprobes, BPF_PROG_TYPE_PERF_EVENT for other events
  * @name: for bpftool
  *
  * Return: a descriptor; -errno, -EACCES when the kernel's verifier refuses it.
  */
-int bpf_load_program(struct bpf_code *c, const char *name);
+int bpf_load_program(struct bpf_code *c, enum bpf_prog_type type, const char *name);
 
-/** bpf_map_create() - a map; returns a descriptor or -errno */
+/**
+ * bpf_map_create() - a map
+ *
+ * While a process is in a system call on a map the kernel runs no program on that CPU, and if the
+ * process is preempted there, for long. So what is read often is an array, which is for mmap(2).
+ *
+ * Return: a descriptor or -errno.
+ */
 int bpf_map_create(enum bpf_map_type type, uint32_t key_size, uint32_t value_size, uint32_t entries,
 		   const char *name);
 

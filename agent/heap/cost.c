@@ -9,6 +9,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/loop.h"
+#include "../base/privilege.h"
 #include "filter.h"
 #include "probes.h"
 
@@ -47,6 +48,7 @@ static double measure(void)
 		.config1 = (uintptr_t) "/proc/self/exe",
 		.config2 = (uint64_t)((const char *)kpprof_probe_me - __ehdr_start),
 	};
+	_cleanup_(privilege_lower) bool raised = privilege_raise();
 	_cleanup_close_ int fd = -1;
 	uint64_t hits = 0;
 	double from, to;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -21,7 +22,6 @@
 enum {
 	/* Threads that are inside of a sampled call. */
 	PENDING_MAX = 16384,
-	CPUS_MAX = 4096,
 	/* What malloc aligns to: two words. */
 	MALLOC_ALIGNMENT = 16,
 };
@@ -50,6 +50,9 @@ struct live_key {
 };
 
 struct heap_filter {
+	struct state *states; /* mapped; one for each CPU that may ever be there */
+	size_t mapped;
+	unsigned int ncpus;
 	int state;
 	int gaps;
 	int pending;
@@ -91,7 +94,8 @@ static void map_call(struct bpf_code *c, int map, int key_at, int32_t helper)
 /* @reg = this CPU's struct state. */
 static void get_state(const struct heap_filter *f, struct bpf_code *c, uint8_t reg)
 {
-	bpf_store_imm(c, FP, AT_INDEX, 0);
+	bpf_call(c, BPF_FUNC_get_smp_processor_id);
+	bpf_store(c, FP, AT_INDEX, BPF_REG_0);
 	map_call(c, f->state, AT_INDEX, BPF_FUNC_map_lookup_elem);
 	bpf_end_if(c, BPF_JEQ, BPF_REG_0, 0);
 	bpf_move(c, reg, BPF_REG_0);
@@ -428,7 +432,8 @@ int heap_filter_entry(struct heap_filter *f, const struct alloc_func *func, uint
 		emit_free(f, &c);
 	else
 		emit_alloc(f, &c, func, id);
-	return bpf_load_program(&c, func->kind == ALLOC_FREE ? "kpprof_free" : "kpprof_alloc");
+	return bpf_load_program(&c, BPF_PROG_TYPE_KPROBE,
+				func->kind == ALLOC_FREE ? "kpprof_free" : "kpprof_alloc");
 }
 
 int heap_filter_exit(struct heap_filter *f, const struct alloc_func *func,
@@ -438,7 +443,7 @@ int heap_filter_exit(struct heap_filter *f, const struct alloc_func *func,
 
 	begin(&c);
 	emit_exit(f, &c, func, site, id);
-	return bpf_load_program(&c, "kpprof_exit");
+	return bpf_load_program(&c, BPF_PROG_TYPE_KPROBE, "kpprof_exit");
 }
 
 static double random_unit(void)
@@ -464,19 +469,7 @@ void heap_gaps_fill(uint64_t gaps[HEAP_GAPS], uint64_t rate)
 	}
 }
 
-static int fill_gaps(const struct heap_filter *f, uint64_t rate)
-{
-	_cleanup_free_ uint64_t *gaps = calloc(HEAP_GAPS, sizeof(*gaps));
-	int err = gaps ? 0 : -ENOMEM;
-
-	if (gaps)
-		heap_gaps_fill(gaps, rate);
-	for (uint32_t i = 0; i < HEAP_GAPS && !err; i++)
-		err = bpf_map_update(f->gaps, &i, &gaps[i]);
-	return err;
-}
-
-/* CPUs that may ever be there: an element of a per-CPU map has a value for each. */
+/* CPUs that may ever be there. */
 static unsigned int possible_cpus(void)
 {
 	_cleanup_fclose_ FILE *file = fopen("/sys/devices/system/cpu/possible", "re");
@@ -491,59 +484,82 @@ static unsigned int possible_cpus(void)
 	return (unsigned int)strtoul(last, NULL, 10) + 1;
 }
 
-static int read_states(const struct heap_filter *f, struct state **out, unsigned int *n)
+static void *map_array(int fd, size_t bytes)
 {
-	const uint32_t index = 0;
-	int err;
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	*n = possible_cpus();
-	if (!*n || *n > CPUS_MAX)
-		return -ENODEV;
-	*out = calloc(*n, sizeof(**out));
-	if (!*out)
-		return -ENOMEM;
-	err = bpf_map_lookup(f->state, &index, *out);
-	return err;
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static size_t whole_pages(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+static int fill_gaps(const struct heap_filter *f, uint64_t rate)
+{
+	size_t bytes = whole_pages(HEAP_GAPS * sizeof(uint64_t));
+	uint64_t *gaps = map_array(f->gaps, bytes);
+
+	if (!gaps)
+		return -errno;
+	heap_gaps_fill(gaps, rate);
+	munmap(gaps, bytes);
+	return 0;
 }
 
 /* Each CPU begins somewhere between two samples. */
-static int fill_states(const struct heap_filter *f, uint64_t rate)
+static int fill_states(struct heap_filter *f, uint64_t rate)
 {
-	_cleanup_free_ struct state *states = NULL;
-	const uint32_t index = 0;
-	unsigned int n;
-	int err = read_states(f, &states, &n);
+	f->mapped = whole_pages(f->ncpus * sizeof(struct state));
+	f->states = map_array(f->state, f->mapped);
+	if (!f->states)
+		return -errno;
+	for (unsigned int i = 0; i < f->ncpus; i++)
+		f->states[i].left = 1 + (int64_t)(-log(random_unit()) * (double)rate);
+	return 0;
+}
 
-	for (unsigned int i = 0; i < n && !err; i++)
-		states[i].left = 1 + (int64_t)(-log(random_unit()) * (double)rate);
-	return err ? err : bpf_map_update(f->state, &index, states);
+static int create_maps(struct heap_filter *f)
+{
+	const struct {
+		int *fd;
+		enum bpf_map_type type;
+		uint32_t key, value, entries;
+		const char *name;
+	} maps[] = {
+		{&f->state, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct state), f->ncpus, "kpprof_state"},
+		{&f->gaps, BPF_MAP_TYPE_ARRAY, 4, 8, HEAP_GAPS, "kpprof_gaps"},
+		{&f->pending, BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct pending), PENDING_MAX,
+		 "kpprof_pending"},
+		{&f->live, BPF_MAP_TYPE_HASH, sizeof(struct live_key), 8, HEAP_LIVE_MAX,
+		 "kpprof_live"},
+		{&f->out_stack, BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, f->ncpus, "kpprof_stacks"},
+		{&f->out_light, BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, f->ncpus, "kpprof_events"},
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		*maps[i].fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(maps) && !err; i++) {
+		*maps[i].fd = bpf_map_create(maps[i].type, maps[i].key, maps[i].value,
+					     maps[i].entries, maps[i].name);
+		err = *maps[i].fd < 0 ? *maps[i].fd : 0;
+	}
+	return err;
 }
 
 int heap_filter_create(uint64_t rate, struct heap_filter **out)
 {
-	struct heap_filter *f = malloc(sizeof(*f));
+	struct heap_filter *f = calloc(1, sizeof(*f));
 	int err;
 
 	if (!f)
 		return -ENOMEM;
-	f->state = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct state), 1,
-				  "kpprof_state");
-	f->gaps = bpf_map_create(BPF_MAP_TYPE_ARRAY, 4, 8, HEAP_GAPS, "kpprof_gaps");
-	f->pending = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct pending), PENDING_MAX,
-				    "kpprof_pending");
-	f->live = bpf_map_create(BPF_MAP_TYPE_HASH, sizeof(struct live_key), 8, HEAP_LIVE_MAX,
-				 "kpprof_live");
-	f->out_stack = bpf_map_create(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, possible_cpus(),
-				      "kpprof_stacks");
-	f->out_light = bpf_map_create(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, possible_cpus(),
-				      "kpprof_events");
-	err = f->state < 0	 ? f->state
-	      : f->gaps < 0	 ? f->gaps
-	      : f->pending < 0	 ? f->pending
-	      : f->live < 0	 ? f->live
-	      : f->out_stack < 0 ? f->out_stack
-	      : f->out_light < 0 ? f->out_light
-				 : 0;
+	f->ncpus = possible_cpus();
+	err = create_maps(f);
 	if (!err)
 		err = fill_gaps(f, rate);
 	if (!err)
@@ -560,6 +576,8 @@ void heap_filter_destroy(struct heap_filter *f)
 {
 	if (!f)
 		return;
+	if (f->states)
+		munmap(f->states, f->mapped);
 	cleanup_close_(&f->state);
 	cleanup_close_(&f->gaps);
 	cleanup_close_(&f->pending);
@@ -587,18 +605,15 @@ void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint
 		bpf_map_delete(f->live, &key);
 }
 
-int heap_filter_counts(struct heap_filter *f, struct heap_counts *out)
+void heap_filter_counts(const struct heap_filter *f, struct heap_counts *out)
 {
-	_cleanup_free_ struct state *states = NULL;
-	unsigned int n;
-	int err = read_states(f, &states, &n);
-
 	*out = (struct heap_counts){0};
-	for (unsigned int i = 0; i < n && !err; i++) {
-		out->allocs += states[i].counts.allocs;
-		out->bytes += states[i].counts.bytes;
-		out->frees += states[i].counts.frees;
-		out->overflow += states[i].counts.overflow;
+	for (unsigned int i = 0; i < f->ncpus; i++) {
+		const volatile struct heap_counts *c = &f->states[i].counts;
+
+		out->allocs += c->allocs;
+		out->bytes += c->bytes;
+		out->frees += c->frees;
+		out->overflow += c->overflow;
 	}
-	return err;
 }

@@ -103,7 +103,7 @@ int heap_filter_exit(struct heap_filter *f, const struct alloc_func *func,
 /** heap_filter_forget() - sample @seq at @ptr is not followed any more */
 void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint64_t seq);
 
-/** heap_filter_counts() - read what was counted; 0 or -errno */
-int heap_filter_counts(struct heap_filter *f, struct heap_counts *out);
+/** heap_filter_counts() - read what was counted */
+void heap_filter_counts(const struct heap_filter *f, struct heap_counts *out);
 
 #endif /* KPPROF_FILTER_H */

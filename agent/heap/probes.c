@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/privilege.h"
 #include "filter.h"
 
 /* Probes that one thread takes out. */
@@ -50,6 +51,8 @@ static int open_probe(int type, const char *path, pid_t tid, uint64_t offset, in
 		.sample_period = 1,
 		.disabled = 1,
 	};
+	/* Since 6.17 CAP_PERFMON is not enough for that. */
+	_cleanup_(privilege_lower) bool raised = privilege_raise();
 	int fd = (int)syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 
 	if (fd < 0)

@@ -18,6 +18,7 @@
 #include "../image/store.h"
 #include "allocator.h"
 #include "cost.h"
+#include "growth.h"
 #include "probes.h"
 #include "processes.h"
 
@@ -41,7 +42,7 @@ struct heap_held {
 
 static void tell_live(struct heap_watch *w, const struct block *b, double sign)
 {
-	w->on_live(w->ctx, b->handle, sign * block_scale(b->size, w->rate), b->size);
+	w->on_live(w->ctx, b->handle, sign * b->count, b->size);
 }
 
 /* Forgets a block of which all that can happen has happened. */
@@ -102,12 +103,12 @@ static void deliver(struct held *h, const struct stack *stack)
 		return;
 	}
 	/* The allocator's own frame says nothing. */
-	if (ev.stack.nuser > 1) {
+	if (!w->growth && ev.stack.nuser > 1) {
 		ev.stack.user++;
 		ev.stack.nuser--;
 	}
 	ev.size = b->size;
-	ev.count = block_scale(b->size, w->rate);
+	ev.count = b->count;
 	b->handle = w->on_alloc(w->ctx, &ev);
 	b->flags |= BLOCK_COUNTED;
 	if (b->flags & BLOCK_PLACED && !(b->flags & BLOCK_FREED))
@@ -115,32 +116,38 @@ static void deliver(struct held *h, const struct stack *stack)
 	settle(w, b);
 }
 
-static void sampled(struct heap_watch *w, const struct record *r, const struct heap_record *raw)
+void heap_watch_take(struct heap_watch *w, const struct record *r, struct block *b)
 {
 	struct process *p = processes_load(w->engine->processes, r->pid);
-	struct block *b = p ? blocks_add(&w->blocks, raw->seq) : NULL;
 	struct heap_held *extra;
-	struct held *h;
+	struct held *h = p ? held_create(r, p, "", sizeof(*extra)) : NULL;
+
+	if (!h) {
+		blocks_remove(&w->blocks, b);
+		w->lost++;
+		return;
+	}
+	b->pid = r->pid;
+	b->time = r->time;
+	extra = (struct heap_held *)h->extra;
+	*extra = (struct heap_held){.watch = w, .seq = b->seq};
+	h->deliver = deliver;
+	w->held++;
+	held_walk(&w->engine->held, w->engine->store, h);
+}
+
+static void sampled(struct heap_watch *w, const struct record *r, const struct heap_record *raw)
+{
+	struct block *b = blocks_add(&w->blocks, raw->seq);
 
 	if (!b) {
 		w->lost++;
 		return;
 	}
 	b->size = raw->size;
-	b->pid = r->pid;
 	b->tgid = raw->tgid;
-	b->time = r->time;
-	h = held_create(r, p, "", sizeof(*extra));
-	if (!h) {
-		blocks_remove(&w->blocks, b);
-		w->lost++;
-		return;
-	}
-	extra = (struct heap_held *)h->extra;
-	*extra = (struct heap_held){.watch = w, .seq = raw->seq};
-	h->deliver = deliver;
-	w->held++;
-	held_walk(&w->engine->held, w->engine->store, h);
+	b->count = block_scale(raw->size, w->rate);
+	heap_watch_take(w, r, b);
 }
 
 static void placed(struct heap_watch *w, const struct heap_record *raw)
@@ -159,7 +166,7 @@ static void placed(struct heap_watch *w, const struct heap_record *raw)
 	settle(w, b);
 }
 
-static void block_freed(struct heap_watch *w, struct block *b)
+void heap_watch_freed(struct heap_watch *w, struct block *b)
 {
 	bool was_live = (b->flags & (BLOCK_COUNTED | BLOCK_PLACED | BLOCK_FREED)) ==
 			(BLOCK_COUNTED | BLOCK_PLACED);
@@ -188,7 +195,7 @@ static void handle_raw(struct heap_watch *w, const struct record *r)
 	case HEAP_FREED:
 		b = blocks_find(&w->blocks, raw.seq);
 		if (b)
-			block_freed(w, b);
+			heap_watch_freed(w, b);
 		break;
 	}
 }
@@ -269,6 +276,7 @@ void heap_watch_stop(struct engine *e, struct heap_watch *w)
 	unlink_watch(e, w);
 	held_each(&e->held, forget, w);
 	engine_set_close(e, w->set);
+	growth_close(w);
 	heap_filter_destroy(w->filter);
 	blocks_deinit(&w->blocks);
 	members_deinit(&w->members);
@@ -283,7 +291,7 @@ static int add_members(struct heap_watch *w)
 	for (size_t i = 0; i < w->members.n; i++) {
 		/* Their mappings are followed from here on. */
 		processes_load(w->engine->processes, w->members.pids[i]);
-		err = heap_process_add(w, w->members.pids[i]);
+		err = w->growth ? 0 : heap_process_add(w, w->members.pids[i]);
 		good += !err;
 		first = first ? first : err;
 	}
@@ -298,6 +306,8 @@ int heap_watch_start(struct engine *e, struct heap_watch *w)
 	w->members = (struct members){0};
 	w->blocks = (struct blocks){.max = 2 * HEAP_LIVE_MAX};
 	w->last_at = loop_now();
+	if (w->target.kind == TARGET_BOX && !w->growth)
+		return -EINVAL;
 	err = members_find(&w->members, &w->target);
 	if (!err)
 		err = engine_read_begin(e);
@@ -307,8 +317,8 @@ int heap_watch_start(struct engine *e, struct heap_watch *w)
 	}
 	w->next = e->heaps;
 	e->heaps = w;
-	err = heap_filter_create(w->rate, &w->filter);
-	if (!err)
+	err = w->growth ? growth_open(w) : heap_filter_create(w->rate, &w->filter);
+	if (!err && !w->growth)
 		err = open_rings(w);
 	if (!err)
 		err = add_members(w);
@@ -319,6 +329,8 @@ int heap_watch_start(struct engine *e, struct heap_watch *w)
 
 void heap_watch_flush(struct engine *e, struct heap_watch *w, void (*flushed)(void *ctx))
 {
+	if (w->growth)
+		growth_check(w);
 	w->flushed = flushed;
 	w->flush_at = loop_now();
 	engine_drain_in(e, SETTLE_NS + NSEC_PER_MSEC);
@@ -326,8 +338,9 @@ void heap_watch_flush(struct engine *e, struct heap_watch *w, void (*flushed)(vo
 
 void heap_watch_counts(const struct heap_watch *w, struct heap_counts *out)
 {
-	if (!w->filter || heap_filter_counts(w->filter, out))
-		*out = (struct heap_counts){0};
+	*out = (struct heap_counts){0};
+	if (w->filter)
+		heap_filter_counts(w->filter, out);
 }
 
 const char *heap_watch_describe(const struct heap_watch *w)
@@ -368,7 +381,7 @@ static void leave_one(void *ctx, struct block *b)
 	const struct leave *l = ctx;
 
 	if (b->pid == l->pid)
-		block_freed(l->watch, b);
+		heap_watch_freed(l->watch, b);
 }
 
 /* The process has no memory any more. */
@@ -465,6 +478,11 @@ static void rescan(struct heap_watch *w, uint64_t now)
 {
 	struct sweep s = {.watch = w, .before = now - UNPLACED_NS};
 	unsigned int rings = 0;
+
+	if (w->growth) {
+		growth_check(w);
+		return;
+	}
 
 	for (struct cpu_ring *r = w->set->rings; r; r = r->next)
 		rings++;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Watching the allocations of a target: its allocator is found and probed, samples come with their
- * stacks, and each is followed until it is freed.
+ * Watching how the memory of a target grows, in one of two ways. Its allocator is found and probed,
+ * samples of allocations come with their stacks, and each is followed until it is freed. Or
+ * (growth) page faults are sampled, in which anonymous memory is touched for the first time, and
+ * each such page is followed until it is not there any more; nothing is probed.
  */
 #ifndef KPPROF_HEAP_WATCH_H
 #define KPPROF_HEAP_WATCH_H
@@ -17,7 +19,9 @@
 
 struct engine;
 struct event_set;
+struct growth;
 struct heap_process;
+struct record;
 
 /**
  * struct heap_event - a sampled allocation
@@ -37,6 +41,7 @@ struct heap_event {
  * struct heap_watch - a running watch; storage is the caller's
  * @target: whose allocations; one process, or those of a name
  * @rate: mean bytes between two samples
+ * @growth: sample page faults
  * @force: go on whatever it costs
  * @on_alloc: a sample; returns a number that stands for where it was counted
  * @on_live: @count allocations of @size bytes that were counted under @handle are live, or, for a
@@ -55,6 +60,7 @@ struct heap_event {
 struct heap_watch {
 	struct target target;
 	uint64_t rate;
+	bool growth;
 	bool force;
 	uint32_t (*on_alloc)(void *ctx, const struct heap_event *ev);
 	void (*on_live)(void *ctx, uint32_t handle, double count, uint64_t size);
@@ -85,6 +91,7 @@ struct heap_watch {
 	void (*flushed)(void *ctx);
 	struct heap_counts last;
 	uint64_t last_at;
+	struct growth *pages;
 };
 
 /**
@@ -113,6 +120,21 @@ const char *heap_watch_describe(const struct heap_watch *w);
 
 /** heap_watch_probes() - how many probes there are, and of these single-stepped */
 void heap_watch_probes(const struct heap_watch *w, unsigned int *n, unsigned int *stepped);
+
+/*
+ * For growth.c.
+ */
+
+/**
+ * heap_watch_take() - a sample has come: its stack is walked, and it is delivered
+ * @w: watch
+ * @r: the record
+ * @b: the block, new; it is removed when there is no memory
+ */
+void heap_watch_take(struct heap_watch *w, const struct record *r, struct block *b);
+
+/** heap_watch_freed() - a block is not there any more; it may be forgotten */
+void heap_watch_freed(struct heap_watch *w, struct block *b);
 
 /*
  * What watches are told by the engine: as captures_fork() and so on in engine/core.h.

@@ -4,13 +4,8 @@
 #include <string.h>
 
 #include "../base/buf.h"
-#include "../base/cleanup.h"
 #include "../base/loop.h"
 #include "../engine/engine.h"
-#include "../engine/find.h"
-
-/* Label of what is in the profile and was not seen to be allocated: where it is known from. */
-static const char key_memory[] = "memory";
 
 uint64_t heap_size_label(uint64_t size)
 {
@@ -44,7 +39,7 @@ static void on_live(void *ctx, uint32_t sample, double count, uint64_t size)
 	struct heap *h = ctx;
 	const double values[] = {0, 0, count, count * (double)size};
 
-	h->live += values[3];
+	h->memory.live += values[3];
 	cumulative_count(&h->c, sample, values);
 }
 
@@ -53,20 +48,6 @@ static void thread_gone(void *ctx)
 	struct heap *h = ctx;
 
 	cumulative_check_exit(&h->c);
-}
-
-static void read_residence(const struct heap *h, struct residence *r)
-{
-	_cleanup_buf_ struct buf pids = {0};
-	const pid_t *pid;
-
-	*r = (struct residence){0};
-	if (find_processes(&h->c.armed.spec.target, &pids))
-		return;
-	pid = (const pid_t *)(const void *)pids.data;
-	/* One that is gone has no memory. */
-	for (size_t i = 0; i < pids.len / sizeof(*pid); i++)
-		residence_read(pid[i], r);
 }
 
 static int start(struct cumulative *c)
@@ -87,44 +68,15 @@ static int start(struct cumulative *c)
 		.ctx = h,
 	};
 	c->armed.engine = KPPROF_ENGINE_PERF;
-	read_residence(h, &h->first);
+	heap_memory_begin(c, &h->memory);
 	return heap_watch_start(c->engine, &h->watch);
 }
 
-static void add_memory(struct heap *h, const char *frame, const char *how, double bytes)
-{
-	const struct profile_label label = cumulative_label(&h->c, key_memory, how);
-	const double values[] = {0, 0, bytes ? 1 : 0, bytes};
-	uint32_t sample;
-
-	if (!bytes)
-		return;
-	sample = cumulative_synthetic(&h->c, frame, &label, 1);
-	cumulative_open(&h->c, sample, sample, values, values);
-}
-
-/*
- * What the process has in RAM, and nobody was seen to allocate. Of the heap's mappings that is what
- * was there when it was armed, as far as it can still be there, and beyond that what the allocator
- * keeps for itself. Blocks that nobody has written to are in use and not in RAM.
- */
 static void flushed(void *ctx)
 {
 	struct heap *h = ctx;
-	struct residence *r = &h->residence;
-	double rest, before;
 
-	read_residence(h, r);
-	rest = (double)r->heap - h->live;
-	before = (double)h->first.heap < rest ? (double)h->first.heap : rest;
-	add_memory(h, "[thread stacks]", "measured", (double)r->stacks);
-	add_memory(h, "[mmap file]", "measured", (double)r->files);
-	if (rest >= 0) {
-		add_memory(h, "[heap before capture]", "inferred", before);
-		add_memory(h, "[allocator overhead and free lists]", "inferred", rest - before);
-	} else {
-		add_memory(h, "[allocated, not resident]", "inferred", rest);
-	}
+	heap_memory_add(&h->c, &h->memory, "[allocator overhead and free lists]");
 	cumulative_flushed(&h->c);
 }
 
@@ -164,23 +116,6 @@ static void comment_counts(const struct heap *h, struct profile *p)
 				(unsigned long long)h->watch.unplaced);
 }
 
-static void comment_memory(const struct heap *h, struct profile *p)
-{
-	const struct residence *r = &h->residence;
-
-	profile_comment(p,
-			"resident anonymous memory: %llu bytes: heap %llu, thread stacks %llu, "
-			"copied pages of files %llu",
-			(unsigned long long)(r->heap + r->stacks + r->files),
-			(unsigned long long)r->heap, (unsigned long long)r->stacks,
-			(unsigned long long)r->files);
-	profile_comment(p,
-			"seen to be allocated, and in use: %.0f bytes, estimated from samples; "
-			"[thread stacks] and [mmap file] are measured (smaps); other frames in "
-			"brackets are inferred from what is left",
-			h->live);
-}
-
 static void comment(const struct cumulative *c, struct profile *p)
 {
 	const struct heap *h = (const struct heap *)c;
@@ -200,7 +135,7 @@ static void comment(const struct cumulative *c, struct profile *p)
 				(double)(h->watch.lifted - c->armed.since) / NSEC_PER_SEC);
 	if (h->watch.error)
 		profile_comment(p, "a process could not be probed: %s", strerror(-h->watch.error));
-	comment_memory(h, p);
+	heap_memory_comment(&h->memory, p);
 }
 
 const struct cumulative_kind heap_profile = {
@@ -228,16 +163,3 @@ const struct cumulative_kind heap_profile = {
 	.cost = cost,
 	.comment = comment,
 };
-
-bool heap_keep(const struct cumulative *c, const struct profile_label *labels, size_t n,
-	       uint64_t filter)
-{
-	for (size_t i = 0; i < n && filter; i++) {
-		size_t len;
-		const char *key = intern_key(&c->profile.strings, labels[i].key, &len);
-
-		if (len == strlen(key_memory) && memcmp(key, key_memory, len) == 0)
-			return false;
-	}
-	return true;
-}

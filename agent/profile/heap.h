@@ -3,9 +3,9 @@
 #ifndef KPPROF_HEAP_H
 #define KPPROF_HEAP_H
 
-#include "../heap/residence.h"
 #include "../heap/watch.h"
 #include "cumulative.h"
+#include "heap_memory.h"
 
 /*
  * Functions that only hand on what they allocate; `go tool pprof` leaves them out, and what they
@@ -17,17 +17,13 @@
 
 /**
  * struct heap - an armed heap profile
- * @live: bytes in use that were seen to be allocated
- * @residence: at the last flush
- * @first: when it was armed
+ * @memory: what it is beside
  * @label_size: "bytes"
  */
 struct heap {
 	struct cumulative c;
 	struct heap_watch watch;
-	double live;
-	struct residence residence;
-	struct residence first;
+	struct heap_memory memory;
 	uint32_t label_size;
 };
 
@@ -38,15 +34,11 @@ extern const struct cumulative_kind heap_profile;
  * @name: "heap" or "allocs": the same with another default
  *
  * Takes what cumulative_serve() takes; ?raw=1 leaves out what was not seen to be allocated,
- * ?force=1 probes whatever it costs, ?mode=growth is growth_serve(). ?gc= is taken and means
- * nothing: there is no garbage.
+ * ?force=1 probes whatever it costs, ?mode=growth is another profile, see growth.h. ?gc= is taken
+ * and means nothing: there is no garbage.
  */
 void heap_serve(struct armed_list *l, struct http_request *req, const struct target *target,
 		const char *name);
-
-/** heap_keep() - for @keep of a view: with @filter 1, only what was seen to be allocated */
-bool heap_keep(const struct cumulative *c, const struct profile_label *labels, size_t n,
-	       uint64_t filter);
 
 /** heap_size_label() - sizes that count together: exact up to 512 bytes, then within 1.6 % */
 uint64_t heap_size_label(uint64_t size);

@@ -16,6 +16,7 @@
 #include "../heap/probes.h"
 #include "../http/server.h"
 #include "../image/store.h"
+#include "growth.h"
 #include "heap.h"
 #include "text.h"
 
@@ -136,8 +137,7 @@ static void looked(struct loop_timer *t)
 	struct heap_counts c;
 	double cost;
 
-	if (heap_filter_counts(r->filter, &c))
-		c = zero;
+	heap_filter_counts(r->filter, &c);
 	/* What is freed was allocated: as often, and with two probes each. */
 	c.allocs = c.frees;
 	cost = heap_cost(&zero, &c, ns);
@@ -273,12 +273,13 @@ void heap_serve(struct armed_list *l, struct http_request *req, const struct tar
 				       .target = *target,
 				       .any_rate = true,
 				       .any_kernel = true};
+	const char *mode = http_param(req, "mode");
 	const struct cumulative_view view = {
 		.kind = &heap_profile,
 		.name = name,
 		.default_type = strcmp(name, "allocs") == 0 ? "alloc_space" : NULL,
 		.filter = is_set(req, "raw"),
-		.keep = heap_keep,
+		.keep = heap_memory_keep,
 		.text = text,
 	};
 
@@ -287,6 +288,10 @@ void heap_serve(struct armed_list *l, struct http_request *req, const struct tar
 				 "a heap is one program's: ask for /pid/PID/debug/pprof/%s or "
 				 "/comm/NAME/debug/pprof/%s",
 				 name, name);
+		return;
+	}
+	if (mode && strcmp(mode, "growth") == 0) {
+		growth_serve(l, req, target, name, is_set(req, "raw"));
 		return;
 	}
 	if (armed_find(l, &any))
