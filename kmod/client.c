@@ -13,6 +13,7 @@
 #include "maps.h"
 #include "probes.h"
 #include "target.h"
+#include "watch.h"
 
 DEFINE_MUTEX(kpprof_lock);
 
@@ -34,8 +35,11 @@ void kpprof_client_disarm(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < KPPROF_ARMS_MAX; i++)
+	for (i = 0; i < KPPROF_ARMS_MAX; i++) {
 		kpprof_arm_close(i);
+		kpprof_watch_close(i);
+	}
+	kpprof_watch_review();
 	kpprof_probes_unregister();
 	kpprof_targets_clear();
 	kpprof_maps_put(client.pending);

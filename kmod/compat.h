@@ -19,6 +19,37 @@
 #endif
 
 /*
+ * 5.18: sched_switch has a fourth argument, the state that the thread had
+ * ("sched/tracing: Don't re-read p->state when emitting sched_switch event"). It is not looked at.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 18, 0)
+#define KPPROF_SWITCH_PROBE_ARGS                                                      \
+	void *data, bool preempt, struct task_struct *prev, struct task_struct *next, \
+		unsigned int prev_state
+#else
+#define KPPROF_SWITCH_PROBE_ARGS \
+	void *data, bool preempt, struct task_struct *prev, struct task_struct *next
+#endif
+
+/* 5.14: task_struct.state is called __state ("sched: Change task_struct::state"). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+#define kpprof_task_state(task) READ_ONCE((task)->__state)
+#else
+#define kpprof_task_state(task) READ_ONCE((task)->state)
+#endif
+
+/*
+ * 6.12 only: task_work_add() may allocate for KASAN's records unless it is told not to ("kasan,
+ * mm: task_work: TWAF_NO_ALLOC"). Before, the scheduler itself called it as it is; later it never
+ * allocates.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define KPPROF_TASK_WORK_NOTIFY (TWA_RESUME | TWAF_NO_ALLOC)
+#else
+#define KPPROF_TASK_WORK_NOTIFY TWA_RESUME
+#endif
+
+/*
  * 6.1: commands from this one on refuse messages whose reserved header bits are set
  * ("genetlink: start to validate reserved header bytes").
  */

@@ -3,7 +3,6 @@
 
 #include <linux/cpumask.h>
 #include <linux/hardirq.h>
-#include <linux/jiffies.h>
 #include <linux/netlink.h>
 #include <linux/percpu.h>
 #include <linux/perf_event.h>
@@ -12,7 +11,6 @@
 #include <linux/slab.h>
 
 #include "cpu.h"
-#include "maps.h"
 #include "stack.h"
 #include "stats.h"
 #include "target.h"
@@ -53,79 +51,21 @@ static enum kpprof_context interrupted_context(void)
 	return KPPROF_CONTEXT_TASK;
 }
 
-static const struct kpprof_maps *maps_of(const struct kpprof_target *t)
-{
-	const struct kpprof_space *space = t ? rcu_dereference(t->space) : NULL;
-
-	return space && space->mm == current->mm ? space->maps : NULL;
-}
-
-/* Ends that may be for want of mappings and rows that the agent has, or will have. */
-static bool agent_knows_more(const struct kpprof_sample *s)
-{
-	return s->end == KPPROF_END_PENDING || s->end == KPPROF_END_NO_MAPPING;
-}
-
-/*
- * Stacks are copied only while the agent lacks something, and not more than this on each CPU: what
- * goes over it is a sample of one frame, that says so.
- */
-#define COPY_WINDOW (HZ / 10)
-#define COPY_BYTES  (1600u << 10)
-
-static DEFINE_PER_CPU(unsigned long, copy_until);
-static DEFINE_PER_CPU(u32, copied);
-
-static bool may_copy(void)
-{
-	if (time_after_eq(jiffies, this_cpu_read(copy_until))) {
-		this_cpu_write(copy_until, jiffies + COPY_WINDOW);
-		this_cpu_write(copied, 0);
-	}
-	return this_cpu_read(copied) < COPY_BYTES;
-}
-
-/* At most KPPROF_STACK_MAX bytes, and only while the agent has not sent what a walk needs. */
-static void tell_stack(struct kpprof_stack *stack, struct kpprof_sample *s, struct pt_regs *regs)
-{
-	s->ip = stack->ip;
-	s->regs = stack->regs;
-	do {
-		kpprof_stack_copy(stack, s);
-		trace_kpprof_stack(regs, s);
-		s->at += s->nstack;
-	} while (s->more);
-	this_cpu_add(copied, s->at);
-}
-
 /* Context: interrupt or NMI, under rcu_read_lock(), @stack is this CPU's. */
 static void take(const struct arm *arm, const struct kpprof_target *t, struct kpprof_stack *stack,
 		 struct pt_regs *regs, u64 period)
 {
-	const struct kpprof_maps *maps = maps_of(t);
 	struct kpprof_sample s = {
 		.arm = arm->id,
 		.context = interrupted_context(),
-		.cookie = maps ? maps->cookie : 0,
 		.period = period,
-		.ips = stack->pcs,
 	};
-	enum kpprof_end end = kpprof_stack_regs(stack, regs);
 
-	s.end = end;
-	if (end == KPPROF_END_COMPLETE) {
-		kpprof_stack_walk(stack, maps, &s);
-	} else if (end == KPPROF_END_ABI) {
-		stack->pcs[0] = stack->ip;
-		s.nips = 1;
-	}
 	kpprof_count(samples);
-	kpprof_count(ends[s.end]);
-	if (!agent_knows_more(&s) || !may_copy()) {
+	if (kpprof_stack_take(stack, t, regs, &s))
+		kpprof_stack_tell(stack, regs, &s);
+	else
 		trace_kpprof_cpu(regs, &s);
-		return;
-	}
-	tell_stack(stack, &s, regs);
 }
 
 /* Context: interrupt or NMI. */

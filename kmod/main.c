@@ -8,7 +8,9 @@
 #include "../uapi/kpprof.h"
 #include "client.h"
 #include "cpu.h"
+#include "governor.h"
 #include "netlink.h"
+#include "sched.h"
 #include "selftest.h"
 
 struct workqueue_struct *kpprof_wq;
@@ -51,9 +53,12 @@ static int __init kpprof_init(void)
 	kpprof_wq = alloc_workqueue("kpprof", WQ_UNBOUND, 0);
 	if (!kpprof_wq)
 		return -ENOMEM;
-	err = kpprof_client_init();
+	err = kpprof_sched_init();
 	if (err)
 		goto err_workqueue;
+	err = kpprof_client_init();
+	if (err)
+		goto err_sched;
 	/* Called for the CPUs that are online, too. */
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "kpprof:online", cpu_came, cpu_goes);
 	if (err < 0)
@@ -68,6 +73,8 @@ err_hotplug:
 	cpuhp_remove_state_nocalls(hotplug_state);
 err_client:
 	kpprof_client_deinit();
+err_sched:
+	kpprof_sched_deinit();
 err_workqueue:
 	destroy_workqueue(kpprof_wq);
 	return err;
@@ -82,6 +89,8 @@ static void __exit kpprof_exit(void)
 	kpprof_netlink_deinit();
 	cpuhp_remove_state_nocalls(hotplug_state);
 	kpprof_client_deinit();
+	kpprof_governor_deinit();
+	kpprof_sched_deinit();
 	/* kfree_rcu() needs nothing of the module; queue_rcu_work() queues into kpprof_wq. */
 	rcu_barrier();
 	destroy_workqueue(kpprof_wq);

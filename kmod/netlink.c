@@ -10,6 +10,7 @@
 #include "client.h"
 #include "compat.h"
 #include "cpu.h"
+#include "governor.h"
 #include "image.h"
 #include "maps.h"
 #include "netlink.h"
@@ -18,30 +19,30 @@
 #include "target.h"
 #include "threads.h"
 #include "trace.h"
+#include "watch.h"
+#include "watched.h"
 
 /* Bytes of one binary attribute, whose length is 16 bits. */
 #define PART_MAX 65528
-
-static struct genl_family family;
 
 enum { GROUP_EVENTS };
 
 /* ---- replies */
 
-static struct sk_buff *reply_new(struct genl_info *info, u8 cmd, void **head)
+struct sk_buff *kpprof_reply_new(struct genl_info *info, u8 cmd, void **head)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
 
 	if (!skb)
 		return NULL;
-	*head = genlmsg_put_reply(skb, info, &family, 0, cmd);
+	*head = genlmsg_put_reply(skb, info, &kpprof_family, 0, cmd);
 	if (*head)
 		return skb;
 	nlmsg_free(skb);
 	return NULL;
 }
 
-static int reply_send(struct sk_buff *skb, void *head, struct genl_info *info, int err)
+int kpprof_reply_send(struct sk_buff *skb, void *head, struct genl_info *info, int err)
 {
 	if (err) {
 		nlmsg_free(skb);
@@ -51,7 +52,7 @@ static int reply_send(struct sk_buff *skb, void *head, struct genl_info *info, i
 	return genlmsg_reply(skb, info);
 }
 
-static int put_u64(struct sk_buff *skb, int type, u64 value)
+int kpprof_put_u64(struct sk_buff *skb, int type, u64 value)
 {
 	return nla_put_u64_64bit(skb, type, value, KPPROF_A_PAD);
 }
@@ -74,13 +75,17 @@ static int put_hooks(struct sk_buff *skb)
 {
 	return nla_put_u32(skb, KPPROF_A_EVENT_CPU, kpprof_trace_id_cpu()) ||
 	       nla_put_u32(skb, KPPROF_A_EVENT_STACK, kpprof_trace_id_stack()) ||
+	       nla_put_u32(skb, KPPROF_A_EVENT_SCHED, kpprof_trace_id_sched()) ||
 	       nla_put_u32(skb, KPPROF_A_HOOK_COUNTERS, kpprof_counters_count()) ||
 	       nla_put_u32(skb, KPPROF_A_HOOK_PROBES, kpprof_probes_count()) ||
 	       nla_put_u32(skb, KPPROF_A_NTARGETS, kpprof_target_count()) ||
-	       nla_put_u32(skb, KPPROF_A_NARMS, kpprof_arm_count()) ||
+	       nla_put_u32(skb, KPPROF_A_NARMS, kpprof_arm_count() + kpprof_watch_count()) ||
+	       nla_put_u32(skb, KPPROF_A_NTHREADS, kpprof_watched_count()) ||
+	       nla_put_u32(skb, KPPROF_A_BUDGET, kpprof_governor_budget()) ||
+	       nla_put_u32(skb, KPPROF_A_SLOWED, READ_ONCE(kpprof_governor_slowed)) ||
 	       nla_put_u32(skb, KPPROF_A_NIMAGES, kpprof_image_count()) ||
-	       put_u64(skb, KPPROF_A_IMAGE_BYTES, kpprof_mem_used()) ||
-	       put_u64(skb, KPPROF_A_IMAGE_MAX, kpprof_mem_max());
+	       kpprof_put_u64(skb, KPPROF_A_IMAGE_BYTES, kpprof_mem_used()) ||
+	       kpprof_put_u64(skb, KPPROF_A_IMAGE_MAX, kpprof_mem_max());
 }
 
 static int put_ends(struct sk_buff *skb, const struct kpprof_stats *sum)
@@ -102,10 +107,14 @@ static int put_counts(struct sk_buff *skb)
 	struct kpprof_stats sum;
 
 	kpprof_stats_sum(&sum);
-	return put_u64(skb, KPPROF_A_SAMPLES, sum.samples) ||
-	       put_u64(skb, KPPROF_A_LOST, sum.lost) ||
-	       put_u64(skb, KPPROF_A_UNTRACKED, sum.untracked) ||
-	       put_u64(skb, KPPROF_A_BUSY_NS, sum.busy_ns) || put_ends(skb, &sum);
+	return kpprof_put_u64(skb, KPPROF_A_SAMPLES, sum.samples) ||
+	       kpprof_put_u64(skb, KPPROF_A_LOST, sum.lost) ||
+	       kpprof_put_u64(skb, KPPROF_A_UNTRACKED, sum.untracked) ||
+	       kpprof_put_u64(skb, KPPROF_A_BUSY_NS, sum.busy_ns) ||
+	       kpprof_put_u64(skb, KPPROF_A_SCHED_EVENTS, sum.sched_events) ||
+	       kpprof_put_u64(skb, KPPROF_A_SCHED_DROPPED, sum.sched_dropped) ||
+	       kpprof_put_u64(skb, KPPROF_A_SCHED_BUSY_NS, sum.sched_busy_ns) ||
+	       put_ends(skb, &sum);
 }
 
 /* ---- LISTEN: the module only keeps the address. Under kpprof_lock. */
@@ -129,7 +138,7 @@ static int put_listen(struct sk_buff *skb)
 static void tell_listen(void)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
-	void *head = skb ? genlmsg_put(skb, 0, 0, &family, 0, KPPROF_CMD_LISTEN) : NULL;
+	void *head = skb ? genlmsg_put(skb, 0, 0, &kpprof_family, 0, KPPROF_CMD_LISTEN) : NULL;
 
 	if (!head || put_listen(skb)) {
 		nlmsg_free(skb);
@@ -137,7 +146,7 @@ static void tell_listen(void)
 	}
 	genlmsg_end(skb, head);
 	/* Nobody there to hear it is no failure. */
-	genlmsg_multicast(&family, skb, 0, GROUP_EVENTS, GFP_KERNEL);
+	genlmsg_multicast(&kpprof_family, skb, 0, GROUP_EVENTS, GFP_KERNEL);
 }
 
 static int refuse_listen(struct genl_info *info, const char *why)
@@ -177,7 +186,7 @@ static int do_status(struct sk_buff *skb, struct genl_info *info)
 	void *head;
 	int err;
 
-	reply = reply_new(info, KPPROF_CMD_STATUS, &head);
+	reply = kpprof_reply_new(info, KPPROF_CMD_STATUS, &head);
 	if (!reply)
 		return -ENOMEM;
 	mutex_lock(&kpprof_lock);
@@ -185,159 +194,30 @@ static int do_status(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_string(reply, KPPROF_A_RELEASE, KPPROF_RELEASE) || put_listen(reply) ||
 	      put_client(reply) || put_hooks(reply) || put_counts(reply);
 	mutex_unlock(&kpprof_lock);
-	return reply_send(reply, head, info, err);
+	return kpprof_reply_send(reply, head, info, err);
 }
 
-void kpprof_tell_exit(pid_t pid)
+static void tell_u32(u8 cmd, int type, u32 value)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
-	void *head = skb ? genlmsg_put(skb, 0, 0, &family, 0, KPPROF_CMD_EXIT) : NULL;
+	void *head = skb ? genlmsg_put(skb, 0, 0, &kpprof_family, 0, cmd) : NULL;
 
-	if (!head || nla_put_u32(skb, KPPROF_A_PID, pid)) {
+	if (!head || nla_put_u32(skb, type, value)) {
 		nlmsg_free(skb);
 		return;
 	}
 	genlmsg_end(skb, head);
-	genlmsg_multicast(&family, skb, 0, GROUP_EVENTS, GFP_ATOMIC);
+	genlmsg_multicast(&kpprof_family, skb, 0, GROUP_EVENTS, GFP_ATOMIC);
 }
 
-/* ---- ARM, DISARM */
-
-/* Calls @fn for each KPPROF_A_PID of a message, until one fails. */
-static int each_pid(struct genl_info *info, unsigned int arm,
-		    int (*fn)(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack))
+void kpprof_tell_exit(pid_t pid)
 {
-	const struct nlattr *a;
-	int rem, err = 0;
-
-	nlmsg_for_each_attr(a, info->nlhdr, GENL_HDRLEN, rem) {
-		if (nla_type(a) == KPPROF_A_PID)
-			err = fn(nla_get_u32(a), arm, info->extack);
-		if (err)
-			break;
-	}
-	return err;
+	tell_u32(KPPROF_CMD_EXIT, KPPROF_A_PID, pid);
 }
 
-static int pid_exists(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack)
+void kpprof_tell_slowed(u32 slowed)
 {
-	bool there;
-
-	rcu_read_lock();
-	there = pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_TGID);
-	rcu_read_unlock();
-	if (there)
-		return 0;
-	NL_SET_ERR_MSG(extack, "no such process");
-	return -ESRCH;
-}
-
-/* One that exits between the look at all of them and here is no failure. */
-static int pid_arm(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack)
-{
-	int err = kpprof_target_arm(pid, arm, extack);
-
-	return err == -ESRCH ? 0 : err;
-}
-
-static int pid_disarm(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack)
-{
-	kpprof_target_disarm(pid, arm);
-	return 0;
-}
-
-static int reply_arm(struct genl_info *info, u32 arm)
-{
-	struct sk_buff *reply;
-	void *head;
-	int err;
-
-	reply = reply_new(info, KPPROF_CMD_ARM, &head);
-	if (!reply)
-		return -ENOMEM;
-	err = nla_put_u32(reply, KPPROF_A_CLOCK, kpprof_arm_clock(arm)) ||
-	      nla_put_u32(reply, KPPROF_A_NCPUS, kpprof_arm_cpus(arm));
-	return reply_send(reply, head, info, err);
-}
-
-/* The last arm takes the probes and all processes with it. */
-static void disarm(u32 arm)
-{
-	kpprof_arm_close(arm);
-	kpprof_targets_disarm(arm);
-	if (!kpprof_arm_count())
-		kpprof_client_disarm();
-}
-
-static int arm_targets(struct genl_info *info, u32 arm)
-{
-	if (info->attrs[KPPROF_A_BOX])
-		kpprof_arm_box(arm);
-	return each_pid(info, arm, pid_arm);
-}
-
-/* Probes first: a child that is made while its parent is armed is not missed. */
-static int arm_new(struct genl_info *info, u32 arm)
-{
-	u32 clock = info->attrs[KPPROF_A_CLOCK] ? nla_get_u32(info->attrs[KPPROF_A_CLOCK])
-						: KPPROF_CLOCK_CPU;
-	int err = kpprof_probes_register();
-
-	if (err) {
-		NL_SET_ERR_MSG(info->extack, "the scheduler's tracepoints could not be hooked");
-		return err;
-	}
-	err = kpprof_arm_open(arm, nla_get_u32(info->attrs[KPPROF_A_HZ]), clock, info->extack);
-	if (!err) {
-		err = arm_targets(info, arm);
-		if (!err)
-			return 0;
-		disarm(arm);
-	}
-	if (!kpprof_arm_count())
-		kpprof_client_disarm();
-	return err;
-}
-
-static int arm(struct genl_info *info)
-{
-	u32 id;
-	int err;
-
-	if (!info->attrs[KPPROF_A_ARM] || !info->attrs[KPPROF_A_HZ]) {
-		NL_SET_ERR_MSG(info->extack, "ARM needs the number of an arm and a rate");
-		return -EINVAL;
-	}
-	id = nla_get_u32(info->attrs[KPPROF_A_ARM]);
-	err = each_pid(info, id, pid_exists);
-	if (!err && !kpprof_arm_exists(id)) {
-		err = arm_new(info, id);
-	} else if (!err) {
-		err = kpprof_arm_open(id, nla_get_u32(info->attrs[KPPROF_A_HZ]), KPPROF_CLOCK_CPU,
-				      info->extack);
-		if (!err)
-			err = arm_targets(info, id);
-	}
-	return err ? err : reply_arm(info, id);
-}
-
-static int do_disarm_locked(struct genl_info *info)
-{
-	u32 id;
-
-	if (!info->attrs[KPPROF_A_ARM]) {
-		kpprof_client_disarm();
-		return 0;
-	}
-	id = nla_get_u32(info->attrs[KPPROF_A_ARM]);
-	if (!kpprof_arm_exists(id)) {
-		NL_SET_ERR_MSG(info->extack, "no such arm");
-		return -ENOENT;
-	}
-	if (info->attrs[KPPROF_A_PID])
-		return each_pid(info, id, pid_disarm);
-	disarm(id);
-	return 0;
+	tell_u32(KPPROF_CMD_GOVERNOR, KPPROF_A_SLOWED, slowed);
 }
 
 /* ---- IMAGE */
@@ -469,7 +349,7 @@ static int maps(struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "MAPS needs a process and a cookie");
 		return -EINVAL;
 	}
-	if (!kpprof_arm_count()) {
+	if (!kpprof_arm_count() && !kpprof_watch_count()) {
 		NL_SET_ERR_MSG(info->extack, "nothing is armed");
 		return -EINVAL;
 	}
@@ -485,57 +365,6 @@ static int maps(struct genl_info *info)
 	if (err)
 		kpprof_maps_put(maps);
 	return err;
-}
-
-/* ---- dumps */
-
-void *kpprof_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
-{
-	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &family,
-			   NLM_F_MULTI, cmd);
-}
-
-/* ---- TARGETS */
-
-struct dump {
-	struct sk_buff *skb;
-	struct netlink_callback *cb;
-};
-
-static int put_target(struct sk_buff *skb, const struct kpprof_target *t)
-{
-	const struct kpprof_space *space = rcu_dereference(t->space);
-	const struct task_struct *task = pid_task(find_pid_ns(t->tgid, &init_pid_ns), PIDTYPE_TGID);
-
-	return nla_put_u32(skb, KPPROF_A_PID, t->tgid) ||
-	       nla_put_u32(skb, KPPROF_A_ARMS, READ_ONCE(t->arms)) ||
-	       (t->inherited && nla_put_flag(skb, KPPROF_A_INHERITED)) ||
-	       nla_put_u32(skb, KPPROF_A_NMAPS, space ? space->maps->n : 0) ||
-	       (task && nla_put_string(skb, KPPROF_A_COMM, task->comm));
-}
-
-static int dump_one(const struct kpprof_target *t, void *ctx)
-{
-	struct dump *d = ctx;
-	void *head = kpprof_dump_begin(d->skb, d->cb, KPPROF_CMD_TARGETS);
-
-	if (!head)
-		return -EMSGSIZE;
-	if (put_target(d->skb, t)) {
-		genlmsg_cancel(d->skb, head);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(d->skb, head);
-	return 0;
-}
-
-/* Processes that come and go between two parts of the dump may be missed or be there twice. */
-static int dump_targets(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	struct dump d = {.skb = skb, .cb = cb};
-
-	cb->args[0] = kpprof_targets_each(cb->args[0], dump_one, &d);
-	return skb->len;
 }
 
 /* ---- the family */
@@ -555,12 +384,12 @@ static int as_client(struct genl_info *info, int (*fn)(struct genl_info *info))
 
 static int do_arm(struct sk_buff *skb, struct genl_info *info)
 {
-	return as_client(info, arm);
+	return as_client(info, kpprof_netlink_arm);
 }
 
 static int do_disarm(struct sk_buff *skb, struct genl_info *info)
 {
-	return as_client(info, do_disarm_locked);
+	return as_client(info, kpprof_netlink_disarm);
 }
 
 static int do_image(struct sk_buff *skb, struct genl_info *info)
@@ -586,6 +415,8 @@ static const struct nla_policy arm_policy[KPPROF_A_MAX + 1] = {
 	[KPPROF_A_CLOCK] = NLA_POLICY_MAX(NLA_U32, KPPROF_CLOCK_CYCLES),
 	[KPPROF_A_BOX] = {.type = NLA_FLAG},
 	[KPPROF_A_PID] = {.type = NLA_U32},
+	[KPPROF_A_WATCH] = NLA_POLICY_RANGE(NLA_U32, 1, KPPROF_WATCH_ALL),
+	[KPPROF_A_RATE] = {.type = NLA_U64},
 };
 
 static const struct nla_policy disarm_policy[KPPROF_A_MAX + 1] = {
@@ -631,7 +462,8 @@ static const struct genl_ops ops[] = {
 	COMMAND(DISARM, disarm_policy, .doit = do_disarm),
 	COMMAND(MAPS, maps_policy, .doit = do_maps),
 	COMMAND(IMAGE, image_policy, .doit = do_image),
-	COMMAND(TARGETS, none_policy, .dumpit = dump_targets),
+	COMMAND(TARGETS, none_policy, .dumpit = kpprof_dump_targets),
+	COMMAND(WAITS, none_policy, .dumpit = kpprof_dump_waits),
 	COMMAND(THREADS, threads_policy, .start = kpprof_threads_start,
 		.dumpit = kpprof_threads_dump, .done = kpprof_threads_done),
 };
@@ -640,7 +472,7 @@ static const struct genl_multicast_group groups[] = {
 	[GROUP_EVENTS] = {.name = KPPROF_GENL_GROUP},
 };
 
-static struct genl_family family __ro_after_init = {.name = KPPROF_GENL_NAME,
+struct genl_family kpprof_family __ro_after_init = {.name = KPPROF_GENL_NAME,
 						    .version = KPPROF_GENL_VERSION,
 						    .maxattr = KPPROF_A_MAX,
 						    .module = THIS_MODULE,
@@ -652,10 +484,10 @@ static struct genl_family family __ro_after_init = {.name = KPPROF_GENL_NAME,
 
 int __init kpprof_netlink_init(void)
 {
-	return genl_register_family(&family);
+	return genl_register_family(&kpprof_family);
 }
 
 void kpprof_netlink_deinit(void)
 {
-	genl_unregister_family(&family);
+	genl_unregister_family(&kpprof_family);
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The generic netlink family of uapi/kpprof.h. */
+/*
+ * The generic netlink family of uapi/kpprof.h: the family and most commands in netlink.c, ARM and
+ * DISARM in netlink_arm.c, dumps in netlink_dump.c.
+ */
 #ifndef KPPROF_NETLINK_H
 #define KPPROF_NETLINK_H
 
 #include <linux/types.h>
 
+struct genl_family;
+struct genl_info;
 struct netlink_callback;
 struct sk_buff;
 
@@ -19,5 +24,33 @@ void kpprof_tell_exit(pid_t pid);
 
 /** kpprof_dump_begin() - start a message of a dump; NULL when it has no room. Context: any */
 void *kpprof_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
+
+/** kpprof_tell_slowed() - tell the group what the governor did. Context: task, may be atomic */
+void kpprof_tell_slowed(u32 slowed);
+
+extern struct genl_family kpprof_family;
+
+/** kpprof_reply_new() - begin the reply to a message; NULL when there is no memory. Context: task
+ */
+struct sk_buff *kpprof_reply_new(struct genl_info *info, u8 cmd, void **head);
+
+/** kpprof_reply_send() - send it, or free it when @err says that it did not hold all. Context: task
+ */
+int kpprof_reply_send(struct sk_buff *skb, void *head, struct genl_info *info, int err);
+
+/** kpprof_put_u64() - an attribute; 0 or -EMSGSIZE. Context: any */
+int kpprof_put_u64(struct sk_buff *skb, int type, u64 value);
+
+/** kpprof_netlink_arm() - ARM; kpprof_lock held. Context: task, the client's */
+int kpprof_netlink_arm(struct genl_info *info);
+
+/** kpprof_netlink_disarm() - DISARM; kpprof_lock held. Context: task, the client's */
+int kpprof_netlink_disarm(struct genl_info *info);
+
+/** kpprof_dump_targets() - TARGETS. Context: task */
+int kpprof_dump_targets(struct sk_buff *skb, struct netlink_callback *cb);
+
+/** kpprof_dump_waits() - WAITS. Context: task */
+int kpprof_dump_waits(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* KPPROF_NETLINK_H */

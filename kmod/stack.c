@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/jiffies.h>
+#include <linux/percpu.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
@@ -8,6 +10,8 @@
 
 #include "maps.h"
 #include "stack.h"
+#include "stats.h"
+#include "target.h"
 
 #ifndef CONFIG_X86_64
 #error "kpprof walks the stacks of x86-64"
@@ -36,7 +40,7 @@ static bool space_is_loaded(void)
 	return current->mm->pgd == __va(read_cr3_pa());
 }
 
-enum kpprof_end kpprof_stack_regs(struct kpprof_stack *s, struct pt_regs *regs)
+static enum kpprof_end user_regs(struct kpprof_stack *s, struct pt_regs *regs)
 {
 	if (!current->mm || (current->flags & PF_KTHREAD) || !space_is_loaded())
 		return KPPROF_END_NO_REGS;
@@ -58,8 +62,8 @@ static int read_user(void *ctx, __u64 addr, __u64 *val)
 	return __get_user(*val, (const __u64 __user *)(unsigned long)addr) ? -EFAULT : 0;
 }
 
-void kpprof_stack_walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
-		       struct kpprof_sample *sample)
+static void walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
+		 struct kpprof_sample *sample)
 {
 	struct kpprof_walk walk = {
 		.maps = maps ? maps->map : NULL,
@@ -72,7 +76,6 @@ void kpprof_stack_walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
 	pagefault_disable();
 	sample->nips = kpprof_walk(&walk, s->pcs, KPPROF_USER_FRAMES_MAX);
 	pagefault_enable();
-	sample->ips = s->pcs;
 	sample->end = walk.end;
 	sample->guesses = min(walk.guesses, 255u);
 }
@@ -88,7 +91,59 @@ u32 kpprof_stack_read(u64 from, u64 *words, u32 max)
 	return n;
 }
 
-void kpprof_stack_copy(struct kpprof_stack *s, struct kpprof_sample *sample)
+static const struct kpprof_maps *maps_of(const struct kpprof_target *t)
+{
+	const struct kpprof_space *space = t ? rcu_dereference(t->space) : NULL;
+
+	return space && space->mm == current->mm ? space->maps : NULL;
+}
+
+/*
+ * Stacks are copied only while the agent lacks something, and not more than this on each CPU: what
+ * goes over it is a sample of one frame, that says so.
+ */
+#define COPY_WINDOW (HZ / 10)
+#define COPY_BYTES  (1600u << 10)
+
+static DEFINE_PER_CPU(unsigned long, copy_until);
+static DEFINE_PER_CPU(u32, copied);
+
+static bool may_copy(void)
+{
+	if (time_after_eq(jiffies, this_cpu_read(copy_until))) {
+		this_cpu_write(copy_until, jiffies + COPY_WINDOW);
+		this_cpu_write(copied, 0);
+	}
+	return this_cpu_read(copied) < COPY_BYTES;
+}
+
+/* Ends that may be for want of mappings and rows that the agent has, or will have. */
+static bool agent_knows_more(const struct kpprof_sample *s)
+{
+	return s->end == KPPROF_END_PENDING || s->end == KPPROF_END_NO_MAPPING;
+}
+
+bool kpprof_stack_take(struct kpprof_stack *s, const struct kpprof_target *t, struct pt_regs *regs,
+		       struct kpprof_sample *sample)
+{
+	const struct kpprof_maps *maps = maps_of(t);
+
+	sample->cookie = maps ? maps->cookie : 0;
+	sample->ips = s->pcs;
+	sample->nips = 0;
+	sample->end = user_regs(s, regs);
+	if (sample->end == KPPROF_END_COMPLETE) {
+		walk(s, maps, sample);
+	} else if (sample->end == KPPROF_END_ABI) {
+		s->pcs[0] = s->ip;
+		sample->nips = 1;
+	}
+	kpprof_count(ends[sample->end]);
+	return agent_knows_more(sample) && trace_kpprof_stack_enabled() && may_copy();
+}
+
+/* The next part, from @sample->at on. */
+static void copy_part(struct kpprof_stack *s, struct kpprof_sample *sample)
 {
 	u64 from = s->regs[KPPROF_REG_SP] + sample->at;
 	u32 max = min_t(u32, ARRAY_SIZE(s->bytes), (KPPROF_STACK_MAX - sample->at) / sizeof(u64));
@@ -98,4 +153,17 @@ void kpprof_stack_copy(struct kpprof_stack *s, struct kpprof_sample *sample)
 	sample->nstack = n * sizeof(u64);
 	sample->whole = n < max;
 	sample->more = !sample->whole && sample->at + sample->nstack < KPPROF_STACK_MAX;
+}
+
+void kpprof_stack_tell(struct kpprof_stack *s, struct pt_regs *regs, struct kpprof_sample *sample)
+{
+	sample->ip = s->ip;
+	sample->regs = s->regs;
+	sample->at = 0;
+	do {
+		copy_part(s, sample);
+		trace_kpprof_stack(regs, sample);
+		sample->at += sample->nstack;
+	} while (sample->more);
+	this_cpu_add(copied, sample->at);
 }

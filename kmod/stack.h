@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The user half of a stack, from an interrupt: registers, the walk over mappings and rows, and the
- * copy of the stack for the agent where there are none. User memory is read word by word and never
- * faulted in; nothing is allocated and no lock taken.
+ * The user half of a stack, from an interrupt or in the thread itself: registers, the walk over
+ * mappings and rows, and the copy of the stack for the agent where there are none. User memory is
+ * read word by word and never faulted in; nothing is allocated and no lock taken.
  */
 #ifndef KPPROF_STACK_H
 #define KPPROF_STACK_H
@@ -49,32 +49,29 @@ void kpprof_stack_dwarf(u64 dwarf[KPPROF_NREGS], const struct pt_regs *regs);
  */
 u32 kpprof_stack_read(u64 from, u64 *words, u32 max);
 
-/**
- * kpprof_stack_regs() - the user registers of the current thread
- * @regs: what was interrupted
- *
- * Those of a system call are what it was entered with.
- *
- * Context: any. Return: KPPROF_END_COMPLETE, or why there are none to walk from.
- */
-enum kpprof_end kpprof_stack_regs(struct kpprof_stack *s, struct pt_regs *regs);
+struct kpprof_target;
 
 /**
- * kpprof_stack_walk() - the frames, from registers that are there
- * @maps: mappings of the current process, NULL for none
- * @sample: out: ips, nips, end, guesses
+ * kpprof_stack_take() - the user frames of the current thread
+ * @s: room, of this CPU and in no other use
+ * @t: its process; NULL when it is not known
+ * @regs: what was interrupted, or the thread's own when it was not
+ * @sample: out: cookie, end, guesses, ips, nips
  *
- * Context: interrupt or NMI, on top of the thread; under rcu_read_lock(). Reads its memory.
+ * Context: any, on top of the thread, not to be moved to another CPU; under rcu_read_lock().
+ * Return: the agent is to walk it, from the parts that kpprof_stack_tell() sends.
  */
-void kpprof_stack_walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
+bool kpprof_stack_take(struct kpprof_stack *s, const struct kpprof_target *t, struct pt_regs *regs,
 		       struct kpprof_sample *sample);
 
 /**
- * kpprof_stack_copy() - the next part of the stack, from the stack pointer up
- * @sample: in: at; out: stack, nstack, whole, more
+ * kpprof_stack_tell() - trace events with the stack from the stack pointer up
+ * @s: filled by kpprof_stack_take(), which has returned true
+ * @regs: as there
+ * @sample: as there
  *
- * Context: as kpprof_stack_walk().
+ * At most KPPROF_STACK_MAX bytes. Context: as kpprof_stack_take().
  */
-void kpprof_stack_copy(struct kpprof_stack *s, struct kpprof_sample *sample);
+void kpprof_stack_tell(struct kpprof_stack *s, struct pt_regs *regs, struct kpprof_sample *sample);
 
 #endif /* KPPROF_STACK_H */

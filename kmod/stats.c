@@ -18,6 +18,9 @@ void kpprof_stats_sum(struct kpprof_stats *sum)
 		sum->lost += READ_ONCE(s->lost);
 		sum->untracked += READ_ONCE(s->untracked);
 		sum->busy_ns += READ_ONCE(s->busy_ns);
+		sum->sched_events += READ_ONCE(s->sched_events);
+		sum->sched_dropped += READ_ONCE(s->sched_dropped);
+		sum->sched_busy_ns += READ_ONCE(s->sched_busy_ns);
 		for (i = 0; i < KPPROF_ENDS_N; i++)
 			sum->ends[i] += READ_ONCE(s->ends[i]);
 	}

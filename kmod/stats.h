@@ -14,6 +14,9 @@
  * @lost: samples that came while another was being taken on the same CPU
  * @untracked: children that could not be followed for want of memory
  * @busy_ns: time in the sampling interrupt, sched_clock()
+ * @sched_events: records of kpprof:kpprof_sched
+ * @sched_dropped: what could not be told
+ * @sched_busy_ns: time in the scheduler's probes and in walks for them, sched_clock()
  * @ends: how walks ended
  */
 struct kpprof_stats {
@@ -21,6 +24,9 @@ struct kpprof_stats {
 	u64 lost;
 	u64 untracked;
 	u64 busy_ns;
+	u64 sched_events;
+	u64 sched_dropped;
+	u64 sched_busy_ns;
 	u64 ends[KPPROF_ENDS_N];
 };
 

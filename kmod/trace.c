@@ -25,6 +25,11 @@ u32 kpprof_trace_id_stack(void)
 	return event_kpprof_stack.event.type;
 }
 
+u32 kpprof_trace_id_sched(void)
+{
+	return event_kpprof_sched.event.type;
+}
+
 /* The layout is made by TRACE_EVENT(), and promised in uapi/kpprof.h. */
 #define SAME(event, record, field, theirs)                               \
 	static_assert(offsetof(struct trace_event_raw_##event, field) == \
@@ -45,3 +50,14 @@ SAME(kpprof_stack, kpprof_stack_record, period, period);
 SAME(kpprof_stack, kpprof_stack_record, ip, ip);
 SAME(kpprof_stack, kpprof_stack_record, regs, regs);
 SAME(kpprof_stack, kpprof_stack_record, __data_loc_stack, stack_where);
+SAME(kpprof_sched, kpprof_sched_record, what, what);
+SAME(kpprof_sched, kpprof_sched_record, cookie, cookie);
+SAME(kpprof_sched, kpprof_sched_record, flags, flags);
+SAME(kpprof_sched, kpprof_sched_record, tid, tid);
+SAME(kpprof_sched, kpprof_sched_record, mode, mode);
+SAME(kpprof_sched, kpprof_sched_record, wait_addr, wait_addr);
+SAME(kpprof_sched, kpprof_sched_record, begin, begin);
+SAME(kpprof_sched, kpprof_sched_record, raw, raw);
+SAME(kpprof_sched, kpprof_sched_record, queued, queued);
+SAME(kpprof_sched, kpprof_sched_record, args, args);
+SAME(kpprof_sched, kpprof_sched_record, __data_loc_ips, ips_where);

@@ -48,11 +48,52 @@ struct kpprof_sample {
 	bool more;
 };
 
+/**
+ * struct kpprof_sched_event - what happened in the current thread, see struct kpprof_sched_record
+ * @what: one bit of enum kpprof_watch
+ * @arms: watches
+ * @flags: KPPROF_SCHED_*
+ * @nr: system call or -1
+ * @pid: CREATE: process of the new thread
+ * @tid: CREATE: new thread; MUTEX: one that was woken
+ * @wait_op: MUTEX: how it waited
+ * @wait_val: MUTEX: the same
+ * @wait_addr: MUTEX: on which word
+ * @mode: of the file that the system call's first argument may name
+ * @begin: CLOCK_MONOTONIC, ns
+ * @ns: scaled time
+ * @count: scaled count, in units of 1 / KPPROF_COUNT_ONE
+ * @raw: measured time
+ * @queued: of @ns, waiting for a CPU
+ * @args: of the system call
+ */
+struct kpprof_sched_event {
+	u8 what;
+	u8 arms;
+	u32 flags;
+	s32 nr;
+	s32 pid;
+	s32 tid;
+	u32 wait_op;
+	u32 mode;
+	u32 wait_val;
+	u64 wait_addr;
+	u64 begin;
+	u64 ns;
+	u64 count;
+	u64 raw;
+	u64 queued;
+	u64 args[6];
+};
+
 /** kpprof_trace_id_cpu() - perf's number of kpprof:kpprof_cpu */
 u32 kpprof_trace_id_cpu(void);
 
 /** kpprof_trace_id_stack() - perf's number of kpprof:kpprof_stack */
 u32 kpprof_trace_id_stack(void);
+
+/** kpprof_trace_id_sched() - perf's number of kpprof:kpprof_sched */
+u32 kpprof_trace_id_sched(void);
 
 #endif /* KPPROF_TRACE_TYPES_H */
 
@@ -63,7 +104,8 @@ u32 kpprof_trace_id_stack(void);
 #include <linux/ptrace.h>
 #include <linux/tracepoint.h>
 
-#define kpprof_show_context(c) __print_symbolic(c, {0, "task"}, {1, "softirq"}, {2, "hardirq"})
+#define kpprof_show_context(c) __print_symbolic(c, {0, "task"}, {1, "softirq"}, {2, "hardirq"}, \
+						{3, "sched"})
 
 TRACE_EVENT(kpprof_cpu,
 	TP_PROTO(struct pt_regs *regs, const struct kpprof_sample *s),
@@ -127,6 +169,62 @@ TRACE_EVENT(kpprof_stack,
 		  __entry->arm, kpprof_show_context(__entry->context), __entry->end,
 		  __entry->cookie, __entry->period, __entry->ip,
 		  __get_dynamic_array_len(stack), __entry->at)
+);
+
+TRACE_EVENT(kpprof_sched,
+	TP_PROTO(struct pt_regs *regs, const struct kpprof_sample *s,
+		 const struct kpprof_sched_event *e),
+	TP_ARGS(regs, s, e),
+	TP_STRUCT__entry(
+		__field(u8, what)
+		__field(u8, arms)
+		__field(u8, end)
+		__field(u8, guesses)
+		__field(u32, cookie)
+		__field(u32, flags)
+		__field(s32, nr)
+		__field(s32, pid)
+		__field(s32, tid)
+		__field(u32, wait_op)
+		__field(u32, mode)
+		__field(u32, wait_val)
+		__field(u32, reserved)
+		__field(u64, wait_addr)
+		__field(u64, begin)
+		__field(u64, ns)
+		__field(u64, count)
+		__field(u64, raw)
+		__field(u64, queued)
+		__array(u64, args, 6)
+		__dynamic_array(u64, ips, s->nips)
+	),
+	TP_fast_assign(
+		__entry->what = e->what;
+		__entry->arms = e->arms;
+		__entry->end = s->end;
+		__entry->guesses = s->guesses;
+		__entry->cookie = s->cookie;
+		__entry->flags = e->flags;
+		__entry->nr = e->nr;
+		__entry->pid = e->pid;
+		__entry->tid = e->tid;
+		__entry->wait_op = e->wait_op;
+		__entry->mode = e->mode;
+		__entry->wait_val = e->wait_val;
+		__entry->reserved = 0;
+		__entry->wait_addr = e->wait_addr;
+		__entry->begin = e->begin;
+		__entry->ns = e->ns;
+		__entry->count = e->count;
+		__entry->raw = e->raw;
+		__entry->queued = e->queued;
+		memcpy(__entry->args, e->args, sizeof(__entry->args));
+		memcpy(__get_dynamic_array(ips), s->ips, s->nips * sizeof(u64));
+	),
+	TP_printk("what=%u arms=%x flags=%x nr=%d tid=%d ns=%llu count=%llu raw=%llu queued=%llu end=%u ips=%u bytes",
+		  __entry->what, __entry->arms, __entry->flags, __entry->nr, __entry->tid,
+		  __entry->ns, __entry->count, __entry->raw, __entry->queued, __entry->end,
+		  __get_dynamic_array_len(ips))
 );
 
 #endif /* KPPROF_TRACE_H */

@@ -27,6 +27,7 @@
  *     KPPROF_A_CLIENT_COMM    string  its name
  *     KPPROF_A_EVENT_CPU      u32     perf tracepoint id of kpprof:kpprof_cpu
  *     KPPROF_A_EVENT_STACK    u32     perf tracepoint id of kpprof:kpprof_stack
+ *     KPPROF_A_EVENT_SCHED    u32     perf tracepoint id of kpprof:kpprof_sched
  *     KPPROF_A_HOOK_COUNTERS  u32     perf counters that exist now
  *     KPPROF_A_HOOK_PROBES    u32     tracepoint probes that are registered now
  *     KPPROF_A_NTARGETS       u32     processes that are known, children included
@@ -40,6 +41,13 @@
  *     KPPROF_A_BUSY_NS        u64     time spent in the sampling interrupt
  *     KPPROF_A_ENDS           nest    u64 per way a walk ended: attribute type i + 1 for
  *                                     enum kpprof_end i
+ *     KPPROF_A_NTHREADS       u32     threads that are watched
+ *     KPPROF_A_SCHED_EVENTS   u64     records of kpprof:kpprof_sched
+ *     KPPROF_A_SCHED_DROPPED  u64     waits, releases and new threads that could not be told of for
+ *                                     want of memory
+ *     KPPROF_A_SCHED_BUSY_NS  u64     time spent in the scheduler's probes and in their walks
+ *     KPPROF_A_BUDGET         u32     what the governor lets the probes cost, in thousandths of a CPU
+ *     KPPROF_A_SLOWED         u32     how often the governor has doubled the rates of waits
  *
  * KPPROF_CMD_LISTEN   set the address that the agent is to listen on. The module keeps it, and tells
  * the group KPPROF_GENL_GROUP with a message of the same form.
@@ -66,6 +74,16 @@
  *                                     not there: nothing of the message is done then
  *
  *     Reply: KPPROF_A_CLOCK u32 enum kpprof_clock, KPPROF_A_NCPUS u32 counters of this arm.
+ *
+ *     KPPROF_A_WATCH          u32     instead of KPPROF_A_HZ: a *watch*, an arm that looks at how
+ *                                     threads wait instead of where they run; enum kpprof_watch
+ *                                     bits. Sent again these and the rate replace what was
+ *     KPPROF_A_RATE           u64     for a watch: waits of so many nanoseconds are always told,
+ *                                     shorter ones with the probability of duration / rate, and
+ *                                     then stand for the rate. 0 or absent: all waits; at most
+ *                                     KPPROF_RATE_MAX
+ *
+ *     A thread that several watches look at is told of once, at the lowest of their rates.
  *
  * KPPROF_CMD_DISARM
  *
@@ -148,8 +166,16 @@
  *     A thread that runs is interrupted for that, as by the clock; the stack of one that does not
  *     stays where it is, and is read by whoever wants it.
  *
+ * KPPROF_CMD_WAITS    dump. One message for each watched thread that does not run now, or has waited
+ * and not come back to user space since: KPPROF_A_PID its process, KPPROF_A_TID, KPPROF_A_ARMS u32
+ * the watches; KPPROF_A_BEGIN u64 CLOCK_MONOTONIC nanoseconds since when it waits, absent when it
+ * does not; KPPROF_A_WOKEN u64 since when it could run and does not, absent otherwise;
+ * KPPROF_A_NS and KPPROF_A_COUNT u64 of waits that are over and have not been told yet, see struct
+ * kpprof_sched_record. A wait that began before the watch has the watch's beginning as its own.
+ *
  * Group KPPROF_GENL_GROUP: KPPROF_CMD_LISTEN as above; KPPROF_CMD_EXIT with KPPROF_A_PID when a
- * process that ARM named has exited.
+ * process that ARM named has exited; KPPROF_CMD_GOVERNOR with KPPROF_A_SLOWED when the governor has
+ * changed the rates of waits.
  *
  * Samples
  * =======
@@ -157,13 +183,17 @@
  * do not go through netlink. They are trace events, which perf_event_open(2) (PERF_TYPE_TRACEPOINT)
  * puts into its rings; `perf record -e 'kpprof:*'` reads the same. The kernel's half of the stack is
  * the event's own callchain (PERF_SAMPLE_CALLCHAIN with exclude_callchain_user), taken from the
- * interrupted registers. The raw data of the two events are struct kpprof_cpu_record and struct
- * kpprof_stack_record.
+ * interrupted registers. The raw data of the events are struct kpprof_cpu_record, struct
+ * kpprof_stack_record and struct kpprof_sched_record.
  *
  * kpprof:kpprof_cpu        a sample whose user half the module has walked.
  * kpprof:kpprof_stack  a sample that it could not walk for want of mappings or rows, with the user
  *                   registers and the user stack, at most KPPROF_STACK_MAX bytes of it, in as many
  *                   records as that takes, one after the other on the same CPU: the agent walks it.
+ * kpprof:kpprof_sched  waits of a thread that are over, a release of what others waited for, or a new
+ *                   thread, with the stack of the thread that it happened in: walked when it is on
+ *                   its way back to user space. Where the module cannot walk it, KPPROF_SCHED_STACK
+ *                   is set, and kpprof_stack records of KPPROF_CONTEXT_SCHED follow on that CPU.
  *
  * Without the module
  * ==================
@@ -269,6 +299,8 @@ enum kpprof_cmd {
 	KPPROF_CMD_TARGETS,
 	KPPROF_CMD_EXIT,
 	KPPROF_CMD_THREADS,
+	KPPROF_CMD_WAITS,
+	KPPROF_CMD_GOVERNOR,
 	__KPPROF_CMD_MAX
 };
 #define KPPROF_CMD_MAX (__KPPROF_CMD_MAX - 1)
@@ -344,6 +376,18 @@ enum kpprof_attr {
 	KPPROF_A_SYSCALL,
 	KPPROF_A_ARGS,
 	KPPROF_A_STACK,
+	KPPROF_A_EVENT_SCHED,
+	KPPROF_A_NTHREADS,
+	KPPROF_A_SCHED_EVENTS,
+	KPPROF_A_SCHED_DROPPED,
+	KPPROF_A_SCHED_BUSY_NS,
+	KPPROF_A_BUDGET,
+	KPPROF_A_SLOWED,
+	KPPROF_A_WATCH,
+	KPPROF_A_BEGIN,
+	KPPROF_A_WOKEN,
+	KPPROF_A_NS,
+	KPPROF_A_COUNT,
 	__KPPROF_A_MAX
 };
 #define KPPROF_A_MAX (__KPPROF_A_MAX - 1)
@@ -421,7 +465,9 @@ enum kpprof_context {
 	KPPROF_CONTEXT_TASK = 0,
 	KPPROF_CONTEXT_SOFTIRQ = 1,
 	KPPROF_CONTEXT_HARDIRQ = 2,
-	__KPPROF_CONTEXTS
+	__KPPROF_CONTEXTS,
+	/* of no CPU sample: the stack belongs to the kpprof:kpprof_sched record before */
+	KPPROF_CONTEXT_SCHED = __KPPROF_CONTEXTS,
 };
 
 /**
@@ -496,6 +542,89 @@ struct kpprof_stack_record {
 	__u64 ip;
 	__u64 regs[16];
 	__u32 stack_where;
+} __attribute__((packed, aligned(4)));
+
+/**
+ * enum kpprof_watch - what a watch tells of: bits
+ * @KPPROF_WATCH_BLOCK: how long threads wait, and for what
+ * @KPPROF_WATCH_MUTEX: which thread lets those go that wait in futex(2)
+ * @KPPROF_WATCH_CREATE: new threads and processes
+ */
+enum kpprof_watch {
+	KPPROF_WATCH_BLOCK = 1,
+	KPPROF_WATCH_MUTEX = 2,
+	KPPROF_WATCH_CREATE = 4,
+};
+#define KPPROF_WATCH_ALL 7
+#define KPPROF_RATE_MAX	 (1ull << 40)
+
+/* struct kpprof_sched_record: flags */
+#define KPPROF_SCHED_STACK     1  /* the stack follows in kpprof_stack records */
+#define KPPROF_SCHED_PREEMPTED 2  /* the thread could run all the time: it waited for a CPU */
+#define KPPROF_SCHED_IOWAIT    4  /* the kernel counted it as waiting for a disk */
+#define KPPROF_SCHED_DEEP      8  /* it slept uninterruptibly */
+#define KPPROF_SCHED_ON_STACK  16 /* MUTEX: the word is in the frame of the function that waits */
+
+/* Waits are counted in units of 1 / KPPROF_COUNT_ONE. */
+#define KPPROF_COUNT_ONE 65536
+
+/**
+ * struct kpprof_sched_record - raw data of kpprof:kpprof_sched
+ * @common: the kernel's own fields of every trace event
+ * @what: one bit of enum kpprof_watch
+ * @arms: bit i: watch i asked for it
+ * @end: enum kpprof_end, how the walk ended
+ * @guesses: as in struct kpprof_cpu_record
+ * @cookie: of the mappings that were used, 0 for none
+ * @flags: KPPROF_SCHED_*
+ * @nr: number of the system call that the thread is in, -1 for none: it was interrupted, or had a
+ *	page fault
+ * @pid: CREATE: the process of the new thread
+ * @tid: CREATE: the new thread; MUTEX: one that was let go
+ * @wait_op: MUTEX: futex operation with which that one waited
+ * @wait_val: MUTEX: the value that it gave
+ * @wait_addr: MUTEX: the word that it waited on; when it was requeued, not the one of @args
+ * @mode: st_mode of the file that the system call's first argument names, if it is a descriptor:
+ *	whether it is one the module does not know; 0 for none
+ * @begin: CLOCK_MONOTONIC nanoseconds when the first of the waits began; MUTEX: of the release
+ *	before, or when the first one began to wait
+ * @ns: time that this stands for, scaled. MUTEX: of all that were queued, each from the later of
+ *its arrival and the release before
+ * @count: waits that this stands for, scaled, in units of 1 / KPPROF_COUNT_ONE; MUTEX: threads that
+ *	were let go
+ * @raw: time that was measured
+ * @queued: of @ns, what the thread spent waiting for a CPU once it could run; MUTEX: what those
+ *that were let go have waited themselves, scaled like @ns: the whole charge where nobody holds
+ *anything
+ * @args: of the system call
+ * @reserved: 0
+ * @ips_where: as in struct kpprof_cpu_record
+ *
+ * It comes when the thread returns to user space: waits of one system call may have been added up.
+ */
+struct kpprof_sched_record {
+	__u64 common;
+	__u8 what;
+	__u8 arms;
+	__u8 end;
+	__u8 guesses;
+	__u32 cookie;
+	__u32 flags;
+	__s32 nr;
+	__s32 pid;
+	__s32 tid;
+	__u32 wait_op;
+	__u32 mode;
+	__u32 wait_val;
+	__u32 reserved;
+	__u64 wait_addr;
+	__u64 begin;
+	__u64 ns;
+	__u64 count;
+	__u64 raw;
+	__u64 queued;
+	__u64 args[6];
+	__u32 ips_where;
 } __attribute__((packed, aligned(4)));
 
 #define KPPROF_ROWS_MAX	 (16u << 20)

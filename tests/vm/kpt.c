@@ -4,6 +4,8 @@
  *
  *   kpt status               KEY=VALUE lines
  *   kpt arm HZ PID|box SECS  arm, print "armed", hold it so long, end
+ *   kpt watch WHAT RATE PID|box SECS  the same for a watch: WHAT is enum kpprof_watch bits
+ *   kpt waits                WAITS, one line of KEY=VALUE for each thread
  *   kpt cycles N PID KO      load KO, arm, sample, disarm or just die, unload: N times
  *   kpt abuse                messages that are wrong in a known way, and what they must be answered
  * with kpt random N SEED        N messages of random shape
@@ -162,6 +164,18 @@ static const char *const names[__KPPROF_A_MAX] = {
 	[KPPROF_A_LOST] = "lost",
 	[KPPROF_A_UNTRACKED] = "untracked",
 	[KPPROF_A_BUSY_NS] = "busy_ns",
+	[KPPROF_A_NTHREADS] = "threads",
+	[KPPROF_A_SCHED_EVENTS] = "sched_events",
+	[KPPROF_A_SCHED_DROPPED] = "sched_dropped",
+	[KPPROF_A_SCHED_BUSY_NS] = "sched_busy_ns",
+	[KPPROF_A_BUDGET] = "budget",
+	[KPPROF_A_SLOWED] = "slowed",
+	[KPPROF_A_PID] = "pid",
+	[KPPROF_A_TID] = "tid",
+	[KPPROF_A_BEGIN] = "begin",
+	[KPPROF_A_WOKEN] = "woken",
+	[KPPROF_A_NS] = "ns",
+	[KPPROF_A_COUNT] = "count",
 };
 
 static int print_attr(const struct nlattr *a, void *data)
@@ -169,10 +183,13 @@ static int print_attr(const struct nlattr *a, void *data)
 	unsigned int type = mnl_attr_get_type(a);
 	unsigned int len = mnl_attr_get_payload_len(a);
 
-	(void)data;
 	if (type > KPPROF_A_MAX || !names[type])
 		return MNL_CB_OK;
-	if (type == KPPROF_A_RELEASE || type == KPPROF_A_LISTEN || type == KPPROF_A_CLIENT_COMM)
+	if (data)
+		printf("%s=%llu ", names[type],
+		       (unsigned long long)(len == 4 ? mnl_attr_get_u32(a) : mnl_attr_get_u64(a)));
+	else if (type == KPPROF_A_RELEASE || type == KPPROF_A_LISTEN ||
+		 type == KPPROF_A_CLIENT_COMM)
 		printf("%s='%s'\n", names[type], mnl_attr_get_str(a));
 	else
 		printf("%s=%llu\n", names[type],
@@ -189,6 +206,23 @@ static int status(void)
 {
 	begin(family, KPPROF_CMD_STATUS);
 	kpt_must(talk(print_status, NULL), "STATUS");
+	return 0;
+}
+
+static int print_line(const struct nlmsghdr *nlh, void *ctx)
+{
+	int ret = mnl_attr_parse(nlh, sizeof(struct genlmsghdr), print_attr, ctx);
+
+	puts("");
+	return ret;
+}
+
+static int waits(void)
+{
+	static bool one_line = true;
+
+	begin(family, KPPROF_CMD_WAITS)->nlmsg_flags |= NLM_F_DUMP;
+	kpt_must(talk(print_line, &one_line), "WAITS");
 	return 0;
 }
 
@@ -222,6 +256,31 @@ static int hold(unsigned int hz, const char *whom, long seconds)
 	puts("armed");
 	fflush(stdout);
 	nap_ms(seconds * 1000);
+	return 0;
+}
+
+static int watch(unsigned int id, unsigned int what, uint64_t rate, unsigned int pid)
+{
+	struct nlmsghdr *nlh = begin(family, KPPROF_CMD_ARM);
+
+	mnl_attr_put_u32(nlh, KPPROF_A_ARM, id);
+	mnl_attr_put_u32(nlh, KPPROF_A_WATCH, what);
+	mnl_attr_put_u64(nlh, KPPROF_A_RATE, rate);
+	if (pid)
+		mnl_attr_put_u32(nlh, KPPROF_A_PID, pid);
+	else
+		mnl_attr_put(nlh, KPPROF_A_BOX, 0, NULL);
+	return talk(NULL, NULL);
+}
+
+static int hold_watch(char **argv)
+{
+	kpt_must(watch(0, (unsigned int)atoi(argv[0]), strtoull(argv[1], NULL, 0),
+		       (unsigned int)atoi(argv[2])),
+		 "ARM of a watch");
+	puts("armed");
+	fflush(stdout);
+	nap_ms(atol(argv[3]) * 1000);
 	return 0;
 }
 
@@ -260,6 +319,9 @@ static void live(unsigned int i, unsigned int pid, int armed)
 	close(armed);
 	if (i % 2)
 		kpt_must(arm((i + 1) % KPPROF_ARMS_MAX, 499, 0), "ARM of the box");
+	kpt_must(watch((i + 2) % KPPROF_ARMS_MAX, 1 + i % KPPROF_WATCH_ALL, i * 1000,
+		       i % 4 ? 0 : pid),
+		 "ARM of a watch");
 	nap_ms(20);
 	if (i % 3) {
 		begin(family, KPPROF_CMD_DISARM);
@@ -487,6 +549,20 @@ static void abuse_arms(void)
 	mnl_attr_put_u32(nlh, KPPROF_A_HZ, 99);
 	mnl_attr_put_u32(nlh, 900, 1);
 	expect("an unknown attribute", talk(NULL, NULL), -EINVAL);
+	expect("a watch of nothing", watch(1, 0, 0, 1), -ERANGE);
+	expect("a watch of everything and more", watch(1, KPPROF_WATCH_ALL + 1, 0, 1), -ERANGE);
+	expect("an arm as a watch", watch(0, KPPROF_WATCH_ALL, 0, 1), -EINVAL);
+	expect("a watch", watch(1, KPPROF_WATCH_BLOCK, 1000, 1), 0);
+	expect("with another rate", watch(1, KPPROF_WATCH_BLOCK, 2000, 1), 0);
+	expect("with a rate too long", watch(1, KPPROF_WATCH_BLOCK, KPPROF_RATE_MAX + 1, 1),
+	       -EINVAL);
+	expect("for something else", watch(1, KPPROF_WATCH_MUTEX, 1000, 1), 0);
+	expect("a watch as an arm", arm(1, 99, 1), -EINVAL);
+	nlh = begin(family, KPPROF_CMD_ARM);
+	mnl_attr_put_u32(nlh, KPPROF_A_ARM, 2);
+	mnl_attr_put_u32(nlh, KPPROF_A_HZ, 99);
+	mnl_attr_put_u32(nlh, KPPROF_A_WATCH, 1);
+	expect("an arm that is a watch", talk(NULL, NULL), -EINVAL);
 	nlh = begin(family, KPPROF_CMD_DISARM);
 	mnl_attr_put_u32(nlh, KPPROF_A_ARM, 5);
 	expect("disarming what is not armed", talk(NULL, NULL), -ENOENT);
@@ -596,7 +672,12 @@ static void put_likely(struct nlmsghdr *nlh, unsigned int cmd)
 	switch (cmd) {
 	case KPPROF_CMD_ARM:
 		mnl_attr_put_u32(nlh, KPPROF_A_ARM, rnd(KPPROF_ARMS_MAX));
-		mnl_attr_put_u32(nlh, KPPROF_A_HZ, 1 + rnd(KPPROF_HZ_MAX));
+		if (rnd(2)) {
+			mnl_attr_put_u32(nlh, KPPROF_A_HZ, 1 + rnd(KPPROF_HZ_MAX));
+		} else {
+			mnl_attr_put_u32(nlh, KPPROF_A_WATCH, 1 + rnd(KPPROF_WATCH_ALL));
+			mnl_attr_put_u64(nlh, KPPROF_A_RATE, value());
+		}
 		mnl_attr_put_u32(nlh, KPPROF_A_PID, rnd(2) ? (uint32_t)getpid() : rnd(400));
 		break;
 	case KPPROF_CMD_DISARM:
@@ -672,6 +753,10 @@ int main(int argc, char **argv)
 		return status();
 	if (!strcmp(what, "arm") && argc == 5)
 		return hold((unsigned int)atoi(argv[2]), argv[3], atol(argv[4]));
+	if (!strcmp(what, "watch") && argc == 6)
+		return hold_watch(argv + 2);
+	if (!strcmp(what, "waits"))
+		return waits();
 	if (!strcmp(what, "abuse"))
 		return abuse();
 	if (!strcmp(what, "random") && argc == 4)
@@ -680,8 +765,8 @@ int main(int argc, char **argv)
 		return kpt_threads(argv + 2, (unsigned int)argc - 2);
 	if (!strcmp(what, "torn") && argc == 4)
 		return kpt_threads_torn((unsigned int)atoi(argv[2]), argv[3]);
-	fputs("usage: kpt status | arm HZ PID|box SECS | cycles N PID KO | abuse | random N SEED | "
-	      "threads [PID...] | torn N PID\n",
+	fputs("usage: kpt status | arm HZ PID|box SECS | watch WHAT RATE PID|box SECS | waits |\n"
+	      "       cycles N PID KO | abuse | random N SEED | threads [PID...] | torn N PID\n",
 	      stderr);
 	return 2;
 }

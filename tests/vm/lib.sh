@@ -36,7 +36,7 @@ timers()
 
 probes()
 {
-	"$root/tests/vm/static_key" sched_process_fork sched_process_exit
+	"$root/tests/vm/static_key" sched_process_fork sched_process_exit sched_switch sched_waking
 }
 
 # Nothing of ours is hooked, as the module says and as the kernel says.
@@ -45,7 +45,7 @@ nothing_hooked()
 	[ "$(timers)" = 0 ] && [ "$(probes | awk '{ sum += $2 } END { print sum }')" = "$probes_before" ] &&
 		[ ! -s /sys/kernel/tracing/uprobe_events ] &&
 		{ ! grep -q '^kpprof ' /proc/modules ||
-			"$kpt" status | awk -F= '/^(counters|probes|arms|targets)=/ { sum += $2 } END { exit sum != 0 }'; }
+			"$kpt" status | awk -F= '/^(counters|probes|arms|targets|threads)=/ { sum += $2 } END { exit sum != 0 }'; }
 }
 
 probes_before=$(probes | awk '{ sum += $2 } END { print sum }')
@@ -55,7 +55,7 @@ expect_nothing_hooked() # TEXT
 	wait_for 5 nothing_hooked || {
 		bad "$1: something is hooked"
 		echo "timers $(timers), probes $(probes | tr '\n' ' ')"
-		"$kpt" status 2>&1 | grep -E 'counters|probes|arms|targets' || true
+		"$kpt" status 2>&1 | grep -E 'counters|probes|arms|targets|threads' || true
 	}
 }
 
