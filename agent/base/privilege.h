@@ -18,6 +18,7 @@
  * Keeps, as far as they are there:
  *
  *	CAP_PERFMON		perf events of all processes
+ *	CAP_BPF			the filters of heap profiles
  *	CAP_SYS_PTRACE		memory and /proc of others
  *	CAP_DAC_READ_SEARCH	their files
  *	CAP_CHECKPOINT_RESTORE	/proc/PID/map_files
@@ -39,7 +40,7 @@ int privilege_drop_all(void);
 
 /**
  * privilege_raise() - CAP_SYS_ADMIN, if it is there, for what the kernel asks it for: opening
- * /proc/PID/stack, and mounting tracefs
+ * /proc/PID/stack, mounting tracefs, and (since 6.17) probing a program
  *
  * Return: what is for privilege_lower(); nests.
  */
