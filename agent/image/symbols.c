@@ -147,9 +147,21 @@ static bool code_vaddr(const struct elf_image *img, uint64_t offset, uint64_t *v
 	return elf_offset_to_vaddr(img, offset, vaddr);
 }
 
+/* Hand-written functions may go on behind the size that they are said to have, so far at the most.
+ */
+enum { TAIL_MAX = 4096 };
+
+/* Of a table that has all functions: what no symbol covers belongs to the one before. */
+static const struct sym_range *tail_of(const struct symbols *s, uint64_t vaddr)
+{
+	const struct sym_range *r = s->complete ? symtab_before(&s->table, vaddr) : NULL;
+
+	return r && vaddr - r->start - r->len < TAIL_MAX ? r : NULL;
+}
+
 /*
- * The symbol at an address. What a symbol without a size covers is a guess: an FDE that begins
- * later is another function.
+ * The symbol at an address. What a symbol covers without a size, or beyond it, is a guess: an FDE
+ * that begins later is another function.
  */
 static int find_symbol(struct symbols *s, uint64_t vaddr, const struct sym_range **out)
 {
@@ -157,7 +169,11 @@ static int find_symbol(struct symbols *s, uint64_t vaddr, const struct sym_range
 	int err;
 
 	*out = symtab_find(&s->table, vaddr);
-	if (!*out || (*out)->sized)
+	if (*out && (*out)->sized)
+		return 0;
+	if (!*out)
+		*out = tail_of(s, vaddr);
+	if (!*out)
 		return 0;
 	err = read_fdes(s);
 	if (err)

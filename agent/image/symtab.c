@@ -374,7 +374,7 @@ int symtab_finish(struct symtab *t)
 	return 0;
 }
 
-const struct sym_range *symtab_find(const struct symtab *t, uint64_t vaddr)
+const struct sym_range *symtab_before(const struct symtab *t, uint64_t vaddr)
 {
 	size_t lo = 0, hi = t->n;
 
@@ -386,8 +386,14 @@ const struct sym_range *symtab_find(const struct symtab *t, uint64_t vaddr)
 		else
 			hi = mid;
 	}
-	return lo && vaddr - t->ranges[lo - 1].start < t->ranges[lo - 1].len ? &t->ranges[lo - 1]
-									     : NULL;
+	return lo ? &t->ranges[lo - 1] : NULL;
+}
+
+const struct sym_range *symtab_find(const struct symtab *t, uint64_t vaddr)
+{
+	const struct sym_range *r = symtab_before(t, vaddr);
+
+	return r && vaddr - r->start < r->len ? r : NULL;
 }
 
 void symtab_deinit(struct symtab *t)

@@ -67,6 +67,9 @@ void symtab_each(const struct symtab *t,
 /** symtab_finish() - make ranges of all that was added; 0 or -ENOMEM */
 int symtab_finish(struct symtab *t);
 
+/** symtab_before() - the last range that begins at @vaddr or before, whether it covers it or not */
+const struct sym_range *symtab_before(const struct symtab *t, uint64_t vaddr);
+
 /** symtab_find() - the range that covers @vaddr, or NULL */
 const struct sym_range *symtab_find(const struct symtab *t, uint64_t vaddr);
 

@@ -75,8 +75,9 @@ static void name_image(struct profile *p, struct profile_mapping *m, const struc
 
 	for (uint32_t i = 0; i < n && i < names->naddrs; i++)
 		all &= name_location(p, locations[i], names, i);
+	/* A reader of the profile takes the flag for "each location here has its name". */
 	m->has_functions =
-		names->flags & NAMES_ALL_FUNCTIONS || (all && !(names->flags & NAMES_INVENTED));
+		all && (names->flags & NAMES_ALL_FUNCTIONS || !(names->flags & NAMES_INVENTED));
 	m->has_filenames = m->has_lines = names->flags & NAMES_HAVE_LINES;
 	m->has_inlines = names->flags & NAMES_HAVE_INLINES;
 }

@@ -95,6 +95,8 @@ static const char plain_c[] =
 	"__asm__(\".pushsection .text.asm,\\\"ax\\\"\\n.globl handmade\\n.type "
 	"handmade,@function\\n\"\n"
 	"        \"handmade: nop\\nhandmade_loop: nop\\nnop\\nret\\n\"\n"
+	"        \".globl cut_short\\n.type cut_short,@function\\n\"\n"
+	"        \"cut_short: nop\\n.size cut_short, 1\\nnop\\nret\\n\"\n"
 	"        \".globl typeless\\ntypeless: nop\\nnop\\nret\\n.popsection\");\n"
 	"int main(int argc, char **argv) { (void)argv; return visible(argc); }\n";
 
@@ -119,6 +121,8 @@ static void test_symtab(void **state)
 	/* A function without a size has its labels, too; code without a type has them for names. */
 	expect_name(&s, shop_symbol("plain", "handmade"), "handmade");
 	expect_name(&s, shop_symbol("plain", "handmade_loop") + 1, "handmade");
+	/* So has one that goes on behind its size. */
+	expect_name(&s, shop_symbol("plain", "cut_short") + 2, "cut_short");
 	assert_true(s.names.flags & NAMES_ALL_FUNCTIONS);
 	assert_false(s.names.flags & (NAMES_INVENTED | NAMES_HAVE_LINES));
 	sample_close(&s);
