@@ -59,18 +59,29 @@ proc_stat()
 {
 	local line
 
-	read -r line 2>/dev/null <"/proc/$1/stat" || return 1
-	# the name in front may hold anything, parentheses too
+	# the name in front may hold anything: parentheses, line ends
+	line=$(tr '\n' ' ' 2>/dev/null <"/proc/$1/stat") || return 1
 	line=${line##*) }
 	read -r -a line <<<"$line"
 	echo "${line[@]:0:3}"
 }
 
-# Lines "PID STATE PPID PGID", one a process.
+# Lines "PID STATE PPID PGID", one a process; some end meanwhile.
 all_stats()
 {
-	{ cat /proc/[0-9]*/stat 2>/dev/null || true; } | # some end meanwhile
-		sed -nE 's/^([0-9]+) \(.*\) (. [-0-9]+ [-0-9]+) .*/\1 \2/p'
+	{ grep -as '' /proc/[0-9]*/stat || true; } | LC_ALL=C awk '
+		{
+			file = substr($0, 1, index($0, ":") - 1)
+			text[file] = text[file] " " substr($0, length(file) + 2)
+		}
+		END {
+			for (file in text) {
+				split(file, part, "/")
+				sub(/.*\) /, "", text[file])
+				split(text[file], field, " ")
+				print part[3], field[1], field[2], field[3]
+			}
+		}'
 }
 
 alive()
