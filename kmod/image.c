@@ -43,6 +43,7 @@ static void image_free(struct kpprof_image *image)
 	kvfree(image->pcs);
 	kvfree(image->index);
 	kvfree(image->rules);
+	kvfree(image->pages);
 	kpprof_mem_uncharge(image->bytes);
 	kfree(image);
 }
@@ -57,7 +58,9 @@ static struct kpprof_image *image_alloc(u32 nrows, u32 nrules)
 	image->pcs = kvmalloc_array(nrows, sizeof(*image->pcs), GFP_KERNEL);
 	image->index = kvmalloc_array(nrows, sizeof(*image->index), GFP_KERNEL);
 	image->rules = kvmalloc_array(nrules, sizeof(*image->rules), GFP_KERNEL);
-	if (!image->pcs || !image->index || !image->rules) {
+	image->pages =
+		kvmalloc_array(kpprof_rows_pages_max(nrows), sizeof(*image->pages), GFP_KERNEL);
+	if (!image->pcs || !image->index || !image->rules || !image->pages) {
 		image_free(image);
 		return NULL;
 	}
@@ -93,7 +96,7 @@ int kpprof_image_create(u32 id, u32 nrows, u32 nrules, struct netlink_ext_ack *e
 		return -EINVAL;
 	}
 	bytes = sizeof(*image) + nrows * (sizeof(u32) + sizeof(u16)) +
-		nrules * sizeof(struct kpprof_rule);
+		kpprof_rows_pages_max(nrows) * sizeof(u32) + nrules * sizeof(struct kpprof_rule);
 	err = kpprof_mem_charge(bytes);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "over the cap of memory for rows and mappings (memory_mb)");
@@ -172,6 +175,7 @@ int kpprof_image_done(u32 id, struct netlink_ext_ack *extack)
 	} else if (kpprof_rows_check(&image->rows)) {
 		NL_SET_ERR_MSG(extack, "rows are not sorted, or a rule is out of range or unknown");
 	} else {
+		kpprof_rows_index(&image->rows, image->pages);
 		image->whole = true;
 		return 0;
 	}

@@ -35,6 +35,7 @@ struct kpprof_image {
 	u32 *pcs;
 	u16 *index;
 	struct kpprof_rule *rules;
+	u32 *pages;
 	u32 nrows;
 	u32 nrules;
 	size_t bytes;

@@ -26,6 +26,9 @@
 /* A frame pointer further from the stack pointer than this is some other value. */
 #define FRAME_MAX (1u << 20)
 
+/* No frame is larger. */
+#define CFA_MAX (1ull << 32)
+
 /* Where a frame's rbx is. It is read only when a rule asks for it, which is seldom. */
 enum bx { BX_REGISTER, BX_SAVED, BX_LOST };
 
@@ -36,7 +39,9 @@ enum bx { BX_REGISTER, BX_SAVED, BX_LOST };
  * @regs_known: all of w->regs belong to this frame, not only sp and fp
  * @fp_unsure: fp came through code that may have changed it
  * @sp: stack pointer
- * @fp: frame pointer register
+ * @fp: frame pointer register, unless it was @fp_saved
+ * @fp_saved: it is at @fp_at, and was not read yet: most code does not need it
+ * @fp_at: address
  * @bx: where its rbx is: in w->regs, saved at @bx_at, or not known
  * @bx_at: address
  */
@@ -45,51 +50,18 @@ struct frame {
 	bool exact;
 	bool regs_known;
 	bool fp_unsure;
+	bool fp_saved;
 	__u64 sp;
 	__u64 fp;
+	__u64 fp_at;
 	enum bx bx;
 	__u64 bx_at;
 };
 
-const struct kpprof_rule *kpprof_rows_find(const struct kpprof_rows *rows, __u64 pc, __u64 *start)
+/* The word at a user address; 0, -EFAULT or -ENODATA. */
+static inline int read_raw(const struct kpprof_walk *w, __u64 addr, __u64 *val)
 {
-	__u32 lo = 0, hi = rows->nrows;
-
-	/* At most 32 rounds: the distance halves. */
-	while (lo < hi) {
-		__u32 mid = lo + (hi - lo) / 2;
-
-		if (rows->pcs[mid] <= pc)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo || rows->index[lo - 1] >= rows->nrules)
-		return NULL;
-	if (start)
-		*start = rows->pcs[lo - 1];
-	return &rows->rules[rows->index[lo - 1]];
-}
-
-static bool rule_valid(const struct kpprof_rule *r)
-{
-	return r->kind < __KPPROF_RULE_KINDS && r->fp < __KPPROF_FP_KINDS && r->reg < KPPROF_NREGS;
-}
-
-int kpprof_rows_check(const struct kpprof_rows *rows)
-{
-	__u32 i;
-
-	if (!rows->nrows || rows->nrows > KPPROF_ROWS_MAX || !rows->nrules ||
-	    rows->nrules > KPPROF_RULES_MAX || rows->rules[0].kind != KPPROF_RULE_NONE)
-		return -EINVAL;
-	for (i = 0; i < rows->nrules; i++)
-		if (!rule_valid(&rows->rules[i]))
-			return -EINVAL;
-	for (i = 0; i < rows->nrows; i++)
-		if (rows->index[i] >= rows->nrules || (i && rows->pcs[i] <= rows->pcs[i - 1]))
-			return -EINVAL;
-	return 0;
+	return w->read(w->ctx, addr, val);
 }
 
 static const struct kpprof_map *find_map(const struct kpprof_walk *w, __u64 addr)
@@ -109,6 +81,11 @@ static const struct kpprof_map *find_map(const struct kpprof_walk *w, __u64 addr
 	return &w->maps[lo];
 }
 
+static __u64 offset_in(const struct kpprof_map *map, __u64 addr)
+{
+	return addr - map->start + map->offset;
+}
+
 /* A row of KPPROF_RULE_NONE is what code without rows looks like; @start is an address, 0 for
  * unknown. */
 static const struct kpprof_rule *find_rule(const struct kpprof_map *map, __u64 addr, __u64 *start)
@@ -118,14 +95,14 @@ static const struct kpprof_rule *find_rule(const struct kpprof_map *map, __u64 a
 	__u64 at = 0;
 
 	if (map->rows)
-		rule = kpprof_rows_find(map->rows, addr - map->start + map->offset, &at);
+		rule = kpprof_rows_find(map->rows, offset_in(map, addr), &at);
 	*start = rule && at >= map->offset ? map->start + (at - map->offset) : 0;
 	return rule ? rule : &none;
 }
 
 static bool read_word(struct kpprof_walk *w, __u64 addr, __u64 *val)
 {
-	int err = w->read(w->ctx, addr, val);
+	int err = read_raw(w, addr, val);
 
 	if (err)
 		w->end = err == -ENODATA ? KPPROF_END_NOT_DUMPED : KPPROF_END_UNREADABLE;
@@ -135,7 +112,7 @@ static bool read_word(struct kpprof_walk *w, __u64 addr, __u64 *val)
 /* A read that may fail without ending the walk; there is only so much of it. */
 static bool peek(struct kpprof_walk *w, __u64 addr, __u64 *val)
 {
-	return w->peeks++ < PEEKS_MAX && !w->read(w->ctx, addr, val);
+	return w->peeks++ < PEEKS_MAX && !read_raw(w, addr, val);
 }
 
 enum call_kind { CALL_NONE, CALL_DIRECT, CALL_INDIRECT };
@@ -378,7 +355,7 @@ static bool find_cfa(struct kpprof_walk *w, const struct frame *f, const struct 
 	} else if (rule->kind == KPPROF_RULE_PLT) {
 		*cfa += (f->pc & 15) >= (__u64)(__s64)rule->off2 ? 8 : 0;
 	}
-	if (*cfa < f->sp + 8 || *cfa - f->sp > (1ull << 32)) {
+	if (*cfa - f->sp - 8 > CFA_MAX) {
 		w->end = KPPROF_END_NO_PROGRESS;
 		return false;
 	}
@@ -392,7 +369,7 @@ static void restore_fp(struct kpprof_walk *w, struct frame *f, const struct kppr
 
 	if (rule->fp == KPPROF_FP_SAME)
 		return;
-	if (rule->fp == KPPROF_FP_LOST || w->read(w->ctx, at + (__u64)(__s64)rule->fp_off, &f->fp))
+	if (rule->fp == KPPROF_FP_LOST || read_raw(w, at + (__u64)(__s64)rule->fp_off, &f->fp))
 		f->fp_unsure = true;
 	else if (rule->fp == KPPROF_FP_CFA)
 		f->fp_unsure = false;
@@ -446,23 +423,6 @@ struct prologue {
 	bool fixed;
 };
 
-/* The last row at or before an address, plus 1; 0 when there is none. */
-static __u32 row_after(const struct kpprof_map *map, __u64 addr)
-{
-	const struct kpprof_rows *rows = map->rows;
-	__u32 lo = 0, hi = rows->nrows;
-
-	while (lo < hi) {
-		__u32 mid = lo + (hi - lo) / 2;
-
-		if (rows->pcs[mid] <= addr - map->start + map->offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /*
  * The rows of `push %rbp` and `mov %rsp,%rbp` are those of no other code: the CFA at sp+8, at sp+16
  * and at fp+16. Finds the last ones before @addr in the same function.
@@ -471,7 +431,7 @@ static bool find_prologue(struct kpprof_walk *w, const struct kpprof_map *map, _
 			  struct prologue *p)
 {
 	const struct kpprof_rows *rows = map->rows;
-	__u32 i = row_after(map, addr), n;
+	__u32 i = kpprof_rows_row(rows, offset_in(map, addr)), n;
 	__u64 code;
 
 	for (n = 0; n < ENTRY_ROWS_MAX && i-- > 2; n++) {
@@ -669,47 +629,127 @@ static bool step_from_nowhere(struct kpprof_walk *w, struct frame *f)
 	return true;
 }
 
+/* The frame pointer from where it was saved; when that cannot be read it is not known. */
+static void load_fp(const struct kpprof_walk *w, struct frame *f)
+{
+	if (f->fp_saved && read_raw(w, f->fp_at, &f->fp))
+		f->fp_unsure = true;
+	f->fp_saved = false;
+}
+
+/*
+ * The step that nearly all are: the CFA is an offset from a register that is known. As step_cfa(),
+ * which does the others; false, for it to see to the frame.
+ */
+static inline bool step_plain(const struct kpprof_walk *w, struct frame *f,
+			      const struct kpprof_rule *rule)
+{
+	__u64 cfa, ra;
+
+	if (rule->kind != KPPROF_RULE_CFA)
+		return false;
+	if (rule->reg == KPPROF_REG_SP) {
+		cfa = f->sp;
+	} else if (rule->reg == KPPROF_REG_FP) {
+		load_fp(w, f);
+		cfa = f->fp;
+	} else {
+		return false;
+	}
+	cfa += (__u64)(__s64)rule->off;
+	if (f->fp_unsure || rule->fp > KPPROF_FP_CFA || cfa - f->sp - 8 > CFA_MAX ||
+	    read_raw(w, cfa - 8, &ra))
+		return false;
+	if (rule->fp) {
+		f->fp_at = cfa + (__u64)(__s64)rule->fp_off;
+		f->fp_saved = true;
+	}
+	if (rule->bx)
+		restore_bx(f, rule, cfa);
+	step_to(f, cfa - 8, ra);
+	return true;
+}
+
+static void note_depth(struct kpprof_walk *w, const struct frame *f)
+{
+	__u64 from = w->first_sp;
+
+	if (f->sp > from && f->sp - from > w->depth)
+		w->depth = f->sp - from;
+}
+
+/* A frame that is not plain. */
+static bool step_slowly(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
+			__u64 addr)
+{
+	bool stepped;
+
+	/* It may lead to another stack. */
+	note_depth(w, f);
+	load_fp(w, f);
+	if (map && map->flags & KPPROF_MAP_PENDING) {
+		w->end = KPPROF_END_PENDING;
+		w->end_map = (__u32)(map - w->maps);
+		return false;
+	}
+	stepped = map ? step(w, f, map, addr) : step_from_nowhere(w, f);
+	if (stepped)
+		note_depth(w, f);
+	return stepped;
+}
+
+/* Whether the caller can be one: it is code, and not the end of all frames. */
+static bool is_caller(struct kpprof_walk *w, const struct frame *f, const struct kpprof_map *map)
+{
+	if (map && f->pc)
+		return true;
+	w->end = f->pc ? KPPROF_END_NO_MAPPING : KPPROF_END_COMPLETE;
+	return false;
+}
+
 unsigned int kpprof_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max)
 {
-	__u64 sp = w->regs[KPPROF_REG_SP];
+	const struct kpprof_map *map = NULL;
+	const struct kpprof_rows *rows = NULL;
+	const struct kpprof_rule *rule;
+	/* Of the mapping; no address is in an empty one. */
+	__u64 start = 0, size = 0, offset = 0;
 	struct frame f = {
 		.pc = w->ip,
 		.exact = true,
 		.regs_known = !w->only_sp,
 		.fp_unsure = w->only_sp,
 		.bx = w->only_sp ? BX_LOST : BX_REGISTER,
-		.sp = sp,
+		.sp = w->regs[KPPROF_REG_SP],
 		.fp = w->only_sp ? 0 : w->regs[KPPROF_REG_FP],
 	};
 	unsigned int n = 0;
 
+	w->first_sp = f.sp;
 	w->guesses = 0;
 	w->peeks = 0;
 	w->depth = 0;
+	w->end = KPPROF_END_TOO_DEEP;
 	while (n < max) {
 		__u64 addr = f.exact ? f.pc : f.pc - 1;
-		const struct kpprof_map *map = find_map(w, addr);
 
-		if (!f.exact && !f.pc) {
-			w->end = KPPROF_END_COMPLETE;
-			return n;
+		if (addr - start >= size) {
+			map = find_map(w, addr);
+			start = map ? map->start : 0;
+			size = map ? map->end - start : 0;
+			offset = map ? map->offset - start : 0;
+			rows = map && !map->flags ? map->rows : NULL;
 		}
-		/* A caller that is not in code is not a caller. */
-		if (!map && !f.exact) {
-			w->end = KPPROF_END_NO_MAPPING;
-			return n;
-		}
+		if (!f.exact && !is_caller(w, &f, map))
+			break;
 		pcs[n++] = addr;
-		if (map && map->flags & KPPROF_MAP_PENDING) {
-			w->end = KPPROF_END_PENDING;
-			w->end_map = (__u32)(map - w->maps);
+		rule = rows ? kpprof_rows_find(rows, addr + offset, NULL) : NULL;
+		if (rule && step_plain(w, &f, rule))
+			continue;
+		if (!step_slowly(w, &f, map, addr))
 			return n;
-		}
-		if (map ? !step(w, &f, map, addr) : !step_from_nowhere(w, &f))
-			return n;
-		if (f.sp - sp > w->depth && f.sp > sp)
-			w->depth = f.sp - sp;
+		w->end = KPPROF_END_TOO_DEEP;
 	}
-	w->end = KPPROF_END_TOO_DEEP;
+	note_depth(w, &f);
 	return n;
 }

@@ -11,7 +11,7 @@
 #ifndef KPPROF_WALK_H
 #define KPPROF_WALK_H
 
-#include "../uapi/kpprof.h"
+#include "rows.h"
 
 /* DWARF register numbers of x86-64 that the walker knows by name. */
 #define KPPROF_REG_AX 0
@@ -22,22 +22,6 @@
 
 /* How far a guess looks for a return address, in words of the stack. */
 #define KPPROF_GUESS_WORDS 512
-
-/**
- * struct kpprof_rows - the unwind rows of one image, as uapi/kpprof.h describes them
- * @nrows: entries in @pcs and @index
- * @nrules: entries in @rules
- * @pcs: sorted file offsets
- * @index: rule of each row
- * @rules: the rules
- */
-struct kpprof_rows {
-	__u32 nrows;
-	__u32 nrules;
-	const __u32 *pcs;
-	const __u16 *index;
-	const struct kpprof_rule *rules;
-};
 
 /* The rows of this mapping are on their way: the walk ends with KPPROF_END_PENDING. */
 #define KPPROF_MAP_PENDING 1u
@@ -115,6 +99,9 @@ struct kpprof_walk {
 	__u32 guesses;
 	__u32 peeks;
 	__u64 depth;
+
+	/* private: */
+	__u64 first_sp;
 };
 
 /**
@@ -128,25 +115,5 @@ struct kpprof_walk {
  * Return: the number of frames, at least 1 unless @max is 0.
  */
 unsigned int kpprof_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max);
-
-/**
- * kpprof_rows_find() - the rule for a file offset
- * @rows: an image's rows
- * @pc: file offset
- * @start: out, may be NULL: the first byte that the row covers
- *
- * Context: any.
- * Return: the rule, or NULL when @pc is before the first row or the table is damaged.
- */
-const struct kpprof_rule *kpprof_rows_find(const struct kpprof_rows *rows, __u64 pc, __u64 *start);
-
-/**
- * kpprof_rows_check() - verify rows that came from somewhere else
- * @rows: sizes and pointers, which must cover the whole arrays
- *
- * Context: any; time is linear in the number of rows.
- * Return: 0, or -EINVAL when the rows are not sorted, a rule is out of range or of no known form.
- */
-int kpprof_rows_check(const struct kpprof_rows *rows);
 
 #endif /* KPPROF_WALK_H */

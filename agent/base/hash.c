@@ -14,15 +14,29 @@ void intern_deinit(struct intern *t)
 	*t = (struct intern){.keys.max = t->keys.max};
 }
 
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/, folded so that the low bits depend on all. */
+/* Fibonacci hashing (Knuth, volume 3, 6.4), eight bytes at a time, folded so that the low bits
+ * depend on all. */
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+	return h ^ (h >> 32);
+}
+
 static uint32_t hash_bytes(const void *key, size_t len)
 {
 	const unsigned char *p = key;
-	uint64_t h = 0xcbf29ce484222325ull;
+	uint64_t h = len, word;
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3ull;
-	return (uint32_t)(h ^ (h >> 32));
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		h = mix(h, word);
+	}
+	if (len) {
+		word = 0;
+		memcpy(&word, p, len);
+		h = mix(h, word);
+	}
+	return (uint32_t)mix(h, 0);
 }
 
 const void *intern_key(const struct intern *t, uint32_t i, size_t *len)

@@ -151,6 +151,7 @@ void profile_mapping_main(struct profile *p, uint32_t i)
 int64_t profile_location(struct profile *p, uint32_t mapping, uint64_t addr)
 {
 	struct profile_location_key key = {.addr = addr, .mapping = mapping};
+	int64_t known;
 
 	if (mapping != PROFILE_NO_MAPPING) {
 		const struct profile_mapping *m;
@@ -161,6 +162,9 @@ int64_t profile_location(struct profile *p, uint32_t mapping, uint64_t addr)
 		if (addr < m->start || addr >= m->limit)
 			key.mapping = PROFILE_NO_MAPPING;
 	}
+	known = intern_find(&p->locations, &key, sizeof(key));
+	if (known >= 0)
+		return known;
 	if (!has_room(p, intern_growth(&p->locations, &key, sizeof(key))))
 		return -EFBIG;
 	return intern_add(&p->locations, &key, sizeof(key));
@@ -220,6 +224,17 @@ static int check_sample(const struct profile *p, const uint32_t *stack, unsigned
 	return 0;
 }
 
+/* The number of a sample that is there already, which most are; or -ENOENT. */
+static int64_t known_sample(const struct profile *p, const void *stack, size_t stack_len,
+			    const void *labels, size_t labels_len)
+{
+	int64_t s = intern_find(&p->stacks, stack, stack_len);
+	int64_t l = s < 0 ? s : intern_find(&p->labels, labels, labels_len);
+	struct sample_key key = {.stack = (uint32_t)s, .labels = (uint32_t)l};
+
+	return l < 0 ? -ENOENT : intern_find(&p->samples, &key, sizeof(key));
+}
+
 /* Whether a sample may be added; when its stack or labels are new, so is the sample. */
 static bool sample_fits(const struct profile *p, const void *stack, size_t stack_len,
 			const void *labels, size_t labels_len)
@@ -230,8 +245,6 @@ static bool sample_fits(const struct profile *p, const void *stack, size_t stack
 				 .labels = l < 0 ? UINT32_MAX : (uint32_t)l};
 	size_t growth = intern_growth(&p->samples, &key, sizeof(key));
 
-	if (s >= 0 && l >= 0 && intern_find(&p->samples, &key, sizeof(key)) >= 0)
-		return true;
 	growth += intern_growth(&p->stacks, stack, stack_len);
 	growth += intern_growth(&p->labels, labels, labels_len);
 	growth += buf_growth(&p->values, p->nvalues * sizeof(int64_t));
@@ -287,6 +300,9 @@ int64_t profile_sample(struct profile *p, const uint32_t *stack, unsigned int de
 		err = sort_labels(p, sorted, labels, nlabels);
 	if (err)
 		return err;
+	s = known_sample(p, stack, depth * sizeof(*stack), sorted, nlabels * sizeof(*sorted));
+	if (s >= 0)
+		return s;
 	if (!sample_fits(p, stack, depth * sizeof(*stack), sorted, nlabels * sizeof(*sorted)))
 		return -EFBIG;
 	s = intern_add(&p->stacks, stack, depth * sizeof(*stack));

@@ -90,7 +90,13 @@ static int64_t image_mapping(struct places *pl, const struct kpprof_map *map, st
 		.build_id = image->build_id,
 	};
 
-	return add_mapping(pl, &key, &m, PLACE_IMAGE, image);
+	/* The profile has a reference to the image, so that no other one has its address. */
+	if (key.image == pl->last.image && key.offset == pl->last.offset)
+		return pl->last.mapping;
+	pl->last.mapping = add_mapping(pl, &key, &m, PLACE_IMAGE, image);
+	pl->last.image = pl->last.mapping < 0 ? 0 : key.image;
+	pl->last.offset = key.offset;
+	return pl->last.mapping;
 }
 
 static int64_t anon_mapping(struct places *pl, pid_t pid, const struct kpprof_map *map)
@@ -106,9 +112,22 @@ static int64_t anon_mapping(struct places *pl, pid_t pid, const struct kpprof_ma
 	return add_mapping(pl, &key, &m, PLACE_ANON, NULL);
 }
 
+/* The mapping of an address, by way of the one before. */
+static int64_t find_map(struct places *pl, const struct maps *maps, uint64_t addr)
+{
+	const struct kpprof_map *last = pl->found < maps->n ? &maps->walk[pl->found] : NULL;
+	int64_t i;
+
+	if (last && addr >= last->start && addr < last->end)
+		return pl->found;
+	i = maps_find(maps, addr);
+	pl->found = i < 0 ? 0 : (uint32_t)i;
+	return i;
+}
+
 int64_t places_user(struct places *pl, pid_t pid, const struct maps *maps, uint64_t addr)
 {
-	int64_t i = maps ? maps_find(maps, addr) : -ENOENT, mapping;
+	int64_t i = maps ? find_map(pl, maps, addr) : -ENOENT, mapping;
 	const struct profile_mapping *m;
 
 	if (i < 0)

@@ -44,12 +44,21 @@ struct place_main {
  * @keys: intern table; number = index of the mapping
  * @modules: struct place_module, see places.c
  * @mains: struct place_main
+ * @last: the image and the offset that were looked up last, and their mapping: the next frame is
+ *	mostly of the same
+ * @found: where in the mappings of a process the last address was
  */
 struct places {
 	struct profile *profile;
 	struct intern keys;
 	struct buf modules;
 	struct buf mains;
+	struct {
+		uint64_t image;
+		uint64_t offset;
+		int64_t mapping;
+	} last;
+	uint32_t found;
 };
 
 /** places_init() - nothing seen yet */

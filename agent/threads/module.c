@@ -6,7 +6,26 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../base/loop.h"
 #include "../control/genl.h"
+#include "../control/module.h"
+
+/* How long a module that was not there is taken to stay away. */
+#define ABSENT_NS (10 * NSEC_PER_SEC)
+
+struct genl *module_thread_open(void)
+{
+	static uint64_t absent_until;
+	struct genl *g = NULL;
+	char why[128];
+
+	if (loop_now() < absent_until)
+		return NULL;
+	g = module_open(why, sizeof(why));
+	if (!g)
+		absent_until = loop_now() + ABSENT_NS;
+	return g;
+}
 
 struct answer {
 	struct module_thread *t;

@@ -40,8 +40,16 @@ struct module_thread {
 };
 
 /**
+ * module_thread_open() - a socket to the module, for genl_close(); NULL when there is none
+ *
+ * Looking for a module that is not there starts programs; it is not looked for again for some
+ * seconds.
+ */
+struct genl *module_thread_open(void);
+
+/**
  * module_thread_read() - look at a thread
- * @g: socket from module_open()
+ * @g: socket from module_thread_open()
  * @pid: its process
  *
  * Return: 0; -ESRCH when there is no such thread; -errno.

@@ -13,7 +13,6 @@
 #include "../base/loop.h"
 #include "../base/privilege.h"
 #include "../control/genl.h"
-#include "../control/module.h"
 #include "../engine/process.h"
 #include "../engine/record.h"
 #include "../engine/user_stack.h"
@@ -35,7 +34,6 @@ enum {
 
 int reader_init(struct reader *r)
 {
-	char why[128];
 
 	r->pid = 0;
 	r->task = -1;
@@ -46,7 +44,7 @@ int reader_init(struct reader *r)
 	r->seen = malloc(sizeof(*r->seen));
 	if (!r->seen)
 		return -ENOMEM;
-	r->module = module_open(why, sizeof(why));
+	r->module = module_thread_open();
 	return 0;
 }
 

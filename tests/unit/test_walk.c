@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -558,6 +559,37 @@ static void test_frame_pointer_stays_unknown(void **state)
 	assert_int_equal(w.end, KPPROF_END_NO_FP);
 }
 
+/* With pages of the file each lookup finds the same row as without, dense rows or sparse ones. */
+static void test_rows_index(void **state)
+{
+	static const __u32 spreads[] = {1, 3, 40, 5000, 400000};
+	static __u32 pcs[3000], pages[3000];
+	static __u16 index[3000];
+	static const struct kpprof_rule rule = {.kind = KPPROF_RULE_NONE};
+
+	(void)state;
+	srand(7);
+	for (unsigned int k = 0; k < sizeof(spreads) / sizeof(spreads[0]); k++) {
+		struct kpprof_rows slow = {.nrules = 1, .pcs = pcs, .index = index, .rules = &rule};
+		struct kpprof_rows fast;
+		__u32 pc = (__u32)rand() % 100;
+
+		slow.nrows = 1 + (__u32)rand() % 3000;
+		for (__u32 i = 0; i < slow.nrows; i++)
+			pcs[i] = pc += 1 + (__u32)rand() % spreads[k];
+		fast = slow;
+		assert_int_equal(kpprof_rows_check(&fast), 0);
+		kpprof_rows_index(&fast, pages);
+		assert_in_range(fast.npages, 1, kpprof_rows_pages_max(fast.nrows) - 1);
+		for (__u32 i = 0; i < slow.nrows; i++)
+			for (__u64 at = pcs[i] - 1ull; at <= pcs[i] + 1ull; at++)
+				assert_int_equal(kpprof_rows_row(&fast, at),
+						 kpprof_rows_row(&slow, at));
+		assert_int_equal(kpprof_rows_row(&fast, ~0ull), slow.nrows);
+		assert_int_equal(kpprof_rows_row(&fast, 0), kpprof_rows_row(&slow, 0));
+	}
+}
+
 static void test_rows_check(void **state)
 {
 	static struct space s;
@@ -601,6 +633,7 @@ int main(void)
 		cmocka_unit_test(test_frame_pointer_from_prologue),
 		cmocka_unit_test(test_frame_pointer_is_searched),
 		cmocka_unit_test(test_frame_pointer_stays_unknown),
+		cmocka_unit_test(test_rows_index),
 		cmocka_unit_test(test_rows_check),
 	};
 
