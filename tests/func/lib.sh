@@ -276,6 +276,10 @@ agent_start()
 	local port try
 
 	[ -x "$agent_binary" ] || die "$agent_binary is not built"
+	# the sanitizers' own memory is not the agent's
+	case $agent_binary in
+	*/san/*) set -- PPROF_MEMORY_MB=1024 "$@" ;;
+	esac
 	for try in 1 2 3; do
 		port=$(free_port)
 		url=http://127.0.0.1:$port
