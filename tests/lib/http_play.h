@@ -36,6 +36,7 @@ enum { KEPT_MAX = 256, BIG = 8 << 20, GUARD_SECONDS = 20 };
 /* What the server's process tells its clients. */
 struct shared {
 	unsigned int kept;
+	unsigned int later;
 	unsigned int gone;
 	uint64_t gone_at;
 };
@@ -162,6 +163,7 @@ static inline void handle(struct http_request *req, void *ctx)
 
 	assert_ptr_equal(ctx, &loop);
 	if (strcmp(path, "/later") == 0) {
+		shared->later++;
 		reply_later(req);
 	} else if (strcmp(path, "/never") == 0) {
 		http_on_gone(req, on_gone, keep(req));

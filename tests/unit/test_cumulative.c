@@ -254,11 +254,11 @@ static void test_total(void **state)
 	assert_int_equal(starts, 1);
 	expect_sample("[a]", 0, 0, 0);
 	count("[a]", 1.5, 10);
-	count("[a]", 1.75, 20.5);
+	count("[a]", 1.75, 20.25);
 	count("[b]", 1, 500);
 	fd = ask("debug=1");
 	assert_true(await(fd, 5000));
-	/* Fractions add up, and do not count before they are whole. */
+	/* Fractions add up before they are rounded. */
 	expect_text("--- contention:\ncycles/second=1000000000\n500 1 @ 0x");
 	expect_text("\n30 3 @ 0x");
 	expect_text("\t[b]\n");

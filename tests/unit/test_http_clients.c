@@ -217,11 +217,15 @@ static void expect_admitted(void)
 /* Those whose requests are being worked on stay, and one more is told so. */
 static void client_busy(void)
 {
+	const unsigned int before = shared->later;
 	int fds[3];
 
 	for (int i = 0; i < 3; i++) {
 		fds[i] = dial();
 		request(fds[i], i < 2 ? "GET /later?ms=700" : "GET /x");
+		/* One that is not worked on yet would have to make room. */
+		if (i < 2)
+			wait_for(&shared->later, before + (unsigned int)i + 1);
 	}
 	expect(fds[2], 503, "too many connections\n");
 	expect(fds[0], 200, "later\n");

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../agent/http/request.h"
 #include "../lib/http_play.h"
 
 static void client_basic(void)
@@ -266,7 +267,7 @@ static char *repeat(const char *text, size_t size)
 
 static void client_lengths(void)
 {
-	static const size_t fine[] = {4096, 8192, 14000};
+	static const size_t fine[] = {4096, REQUEST_TARGET_MAX - 64};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
 		_cleanup_free_ char *x = repeat("x", fine[i]), *target = NULL;
