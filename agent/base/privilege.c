@@ -180,8 +180,11 @@ bool privilege_raise(void)
 
 void privilege_lower(const bool *raised)
 {
+	int err = errno;
+
 	if (*raised)
 		set_admin(false);
+	errno = err;
 }
 
 void privilege_describe(char *out, size_t size)

@@ -40,13 +40,14 @@ int privilege_drop_all(void);
 
 /**
  * privilege_raise() - CAP_SYS_ADMIN, if it is there, for what the kernel asks it for: opening
- * /proc/PID/stack, mounting tracefs, and (since 6.17) probing a program
+ * /proc/PID/stack, mounting tracefs, (since 6.17) probing a program, and any perf event where
+ * kernel.perf_event_paranoid is 3, as on Debian
  *
  * Return: what is for privilege_lower(); nests.
  */
 bool privilege_raise(void);
 
-/** privilege_lower() - the end of it */
+/** privilege_lower() - the end of it; errno stays */
 void privilege_lower(const bool *raised);
 
 /* In force until the end of the scope. */

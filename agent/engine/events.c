@@ -14,13 +14,29 @@
 #include "../base/buf.h"
 #include "../base/cleanup.h"
 #include "../base/log.h"
+#include "../base/privilege.h"
 
 enum { CPUS_MAX = 4096 };
 
+static int call_open(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	return (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
 int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
+	int fd;
+
 	attr->size = sizeof(*attr);
-	return (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	fd = call_open(attr, pid, cpu);
+	/* Debian's kernels know a kernel.perf_event_paranoid of 3, their default, under which
+	 * CAP_PERFMON is not enough. */
+	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
+		_privilege_raised_ bool raised = privilege_raise();
+
+		fd = call_open(attr, pid, cpu);
+	}
+	return fd;
 }
 
 /* Writes the CPUs of /sys/devices/system/cpu/online, "0-3,5", into @cpus; returns how many. */
