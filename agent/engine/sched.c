@@ -19,8 +19,8 @@ static const struct {
 	[SCHED_STACKS] = {WATCH_BLOCK | WATCH_MUTEX, sched_handle_stacks},
 	[SCHED_WAKERS] = {WATCH_MUTEX, sched_handle_wakers},
 	[SCHED_FORKS] = {WATCH_CREATE, sched_handle_forks},
-	/* Opened when it is needed: see second_source(). */
-	[SCHED_CPUS] = {0, sched_handle_cpus},
+	/* Closed where it is not needed: see second_source(). */
+	[SCHED_CPUS] = {WATCH_BLOCK | WATCH_MUTEX, sched_handle_cpus},
 };
 
 bool sched_uses(const struct sched *s, unsigned int what)
@@ -36,6 +36,9 @@ enum {
 	/* Switches that may be missing without a record having been lost. */
 	MISSED_MAX = 4,
 };
+
+/* So long the second source of switches is read before it is given up as not needed. */
+#define PROVE_NS (5 * NSEC_PER_SEC)
 
 /* A step of restraint has so long to show what it does, and one of it is taken back after so long
  * without an overflow. */
@@ -99,7 +102,7 @@ static void destroy(struct sched *s)
 static void close_unused(struct sched *s)
 {
 	for (enum sched_set set = 0; set < SCHED_SETS; set++)
-		if (!sched_uses(s, uses[set].what ? uses[set].what : WATCH_BLOCK | WATCH_MUTEX))
+		if (!sched_uses(s, uses[set].what))
 			sched_events_close(&s->events, s->engine, set);
 }
 
@@ -246,13 +249,22 @@ static void restrain(struct sched *s, enum sched_set set)
 /*
  * There are kernels (6.18 in a virtual machine) whose sched_switch is sometimes not told when an
  * idle CPU takes up a thread. perf's own records of switches are; but they cannot be filtered, so
- * they are a second source only where the first is seen to fail.
+ * this second source is closed when it has told nothing that was not known, and opened again for
+ * good when switches are seen to be missing.
  */
 static void second_source(struct sched *s)
 {
-	if (s->events.sets[SCHED_CPUS] || s->lost || s->table.in_missed < MISSED_MAX)
+	if (!sched_uses(s, WATCH_BLOCK | WATCH_MUTEX))
+		return;
+	if (s->events.sets[SCHED_CPUS]) {
+		if (!s->only_second && loop_now() - s->began > PROVE_NS)
+			sched_events_close(&s->events, s->engine, SCHED_CPUS);
+		return;
+	}
+	if (s->lost || s->table.in_missed < MISSED_MAX)
 		return;
 	log_debug("switches are missing: all of every CPU are read");
+	s->only_second = true;
 	if (sched_events_open(&s->events, s->engine, SCHED_CPUS, &s->ranges, sched_handle_cpus, s))
 		s->lost = 1;
 }

@@ -33,6 +33,7 @@ enum { SCHED_LAST_FORKS = 64 };
  * @kinds: kernel functions
  * @users: watches
  * @began: when the events of waits were there
+ * @only_second: the second source has told of a switch that the first has not
  * @ranges: threads that the filters let through
  * @pid_max: where numbers begin anew
  * @last_pid: newest number of a thread, at the time @last_pid_at
@@ -54,6 +55,7 @@ struct sched {
 	struct wait_kinds kinds;
 	unsigned int users;
 	uint64_t began;
+	bool only_second;
 	struct tid_ranges ranges;
 	pid_t pid_max;
 	pid_t last_pid;

@@ -297,6 +297,8 @@ void sched_handle_cpus(void *owner, struct cpu_ring *ring, const struct perf_eve
 		return;
 	/* Only what the trace event has not told. */
 	t = sched_find(&s->table, r.tid);
-	if (t && t->off)
-		sched_in(&s->table, t, r.time);
+	if (!t || !t->off)
+		return;
+	s->only_second = true;
+	sched_in(&s->table, t, r.time);
 }
