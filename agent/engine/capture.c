@@ -146,10 +146,10 @@ bool captures_box(const struct engine *e)
 	return c;
 }
 
-void captures_fork(struct engine *e, pid_t ppid, pid_t pid)
+void captures_fork(struct engine *e, pid_t ppid, pid_t pid, uint64_t time)
 {
 	for (struct cpu_capture *c = e->captures; c; c = c->next)
-		members_fork(&c->members, ppid, pid);
+		members_fork(&c->members, ppid, pid, time);
 }
 
 /* Has the module sample a process too; one that is gone by now is no loss. */

@@ -117,8 +117,8 @@ void engine_kmod_close(struct engine *e);
  * that everything up to a time was read.
  */
 
-/** captures_fork() - process @ppid made process @pid */
-void captures_fork(struct engine *e, pid_t ppid, pid_t pid);
+/** captures_fork() - process @ppid made process @pid, at @time in CLOCK_MONOTONIC ns */
+void captures_fork(struct engine *e, pid_t ppid, pid_t pid, uint64_t time);
 /** captures_comm() - the main thread of process @pid has a new name */
 void captures_comm(struct engine *e, pid_t pid, const char *name);
 /** captures_side_lost() - so many side records were lost */

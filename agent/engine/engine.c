@@ -157,9 +157,9 @@ static void handle_fork(struct engine *e, const struct record *r)
 		processes_load(e->processes, r->task.ppid);
 	processes_fork(e->processes, r->task.ppid, r->pid);
 	processes_thread_new(e->processes, r->task.ptid, r->tid);
-	captures_fork(e, r->task.ppid, r->pid);
+	captures_fork(e, r->task.ppid, r->pid, r->time);
 	waits_fork(e, r);
-	heaps_fork(e, r->task.ppid, r->pid);
+	heaps_fork(e, r->task.ppid, r->pid, r->time);
 }
 
 static void handle_comm(struct engine *e, const struct record *r)

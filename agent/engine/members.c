@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/buf.h"
+#include "../base/loop.h"
 #include "find.h"
 
 /* Where a pid is among the members, or belongs. */
@@ -61,7 +62,7 @@ int members_find(struct members *m, const struct target *target)
 	const pid_t *pid;
 	int err;
 
-	*m = (struct members){.target = *target};
+	*m = (struct members){.target = *target, .found = loop_now()};
 	if (m->target.kind == TARGET_BOX)
 		return 0;
 	err = find_processes(&m->target, &pids);
@@ -81,13 +82,13 @@ bool members_has(const struct members *m, pid_t pid)
 	return i < m->n && m->pids[i] == pid;
 }
 
-void members_fork(struct members *m, pid_t ppid, pid_t pid)
+void members_fork(struct members *m, pid_t ppid, pid_t pid, uint64_t time)
 {
 	if (m->target.kind == TARGET_BOX)
 		return;
 	if (members_has(m, ppid))
 		add(m, pid);
-	else
+	else if (time > m->found)
 		drop(m, pid);
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "target.h"
@@ -15,12 +16,14 @@
  * @pids: the processes in order; none for TARGET_BOX, of which all are
  * @n: how many
  * @cap: room
+ * @found: when members_find() looked
  */
 struct members {
 	struct target target;
 	pid_t *pids;
 	size_t n;
 	size_t cap;
+	uint64_t found;
 };
 
 /**
@@ -35,9 +38,13 @@ int members_find(struct members *m, const struct target *target);
 /** members_has() - whether a process belongs to the target */
 bool members_has(const struct members *m, pid_t pid);
 
-/** members_fork() - a process made another: a member's child is one, anything else with that pid is
- * not */
-void members_fork(struct members *m, pid_t ppid, pid_t pid);
+/**
+ * members_fork() - a process made another: a member's child is one, anything else with that pid is
+ * not
+ * @time: when, CLOCK_MONOTONIC ns; what is older than members_find() says nothing of those that it
+ *	has found
+ */
+void members_fork(struct members *m, pid_t ppid, pid_t pid, uint64_t time);
 
 /** members_exec() - a process has a new name, and may be meant by it */
 void members_exec(struct members *m, pid_t pid, const char *comm);

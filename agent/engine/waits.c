@@ -42,7 +42,7 @@ void waits_fork(struct engine *e, const struct record *r)
 {
 	if (r->pid != r->task.ppid)
 		for (struct wait_watch *w = e->watches; w; w = w->next)
-			members_fork(&w->members, r->task.ppid, r->pid);
+			members_fork(&w->members, r->task.ppid, r->pid, r->time);
 	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
 		if (backends[i]->fork)
 			backends[i]->fork(e, r);

@@ -364,11 +364,11 @@ void heap_watch_probes(const struct heap_watch *w, unsigned int *n, unsigned int
 }
 
 /* A child's memory is a copy of its parent's, and its allocations are its own from there on. */
-void heaps_fork(struct engine *e, pid_t ppid, pid_t pid)
+void heaps_fork(struct engine *e, pid_t ppid, pid_t pid, uint64_t time)
 {
 	for (struct heap_watch *w = e->heaps; w; w = w->next)
 		if (w->target.kind == TARGET_COMM)
-			members_fork(&w->members, ppid, pid);
+			members_fork(&w->members, ppid, pid, time);
 }
 
 struct leave {

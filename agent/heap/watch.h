@@ -140,7 +140,7 @@ void heap_watch_freed(struct heap_watch *w, struct block *b);
  * What watches are told by the engine: as captures_fork() and so on in engine/core.h.
  */
 
-void heaps_fork(struct engine *e, pid_t ppid, pid_t pid);
+void heaps_fork(struct engine *e, pid_t ppid, pid_t pid, uint64_t time);
 void heaps_comm(struct engine *e, pid_t pid, const char *name, bool exec);
 void heaps_exit(struct engine *e, pid_t pid);
 void heaps_side_lost(struct engine *e, uint64_t lost);
