@@ -3,17 +3,14 @@
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <linux/capability.h>
 
-#include "buf.h"
 #include "cleanup.h"
 
 enum { CAPS_MAX = 8 };
@@ -51,18 +48,6 @@ static void free_rings(void)
 	setrlimit(RLIMIT_MEMLOCK, &all);
 }
 
-/* Debian's level 3 of this setting refuses perf events to all but CAP_SYS_ADMIN; elsewhere there is
- * no such level. */
-static bool perfmon_suffices(void)
-{
-	_cleanup_buf_ struct buf text = {.max = 64};
-
-	if (buf_read_at(&text, AT_FDCWD, "/proc/sys/kernel/perf_event_paranoid"))
-		return true;
-	buf_append(&text, "", 1);
-	return buf_error(&text) || atoi(text.data) <= 2;
-}
-
 static struct wanted what_is_needed(bool module)
 {
 	struct wanted w = {.admin = true};
@@ -78,7 +63,7 @@ static struct wanted what_is_needed(bool module)
 	/* Programs at the probes of allocators. */
 	if (is_known(CAP_BPF))
 		want(&w, CAP_BPF);
-	if (is_known(CAP_PERFMON) && is_known(CAP_CHECKPOINT_RESTORE) && perfmon_suffices()) {
+	if (is_known(CAP_PERFMON) && is_known(CAP_CHECKPOINT_RESTORE)) {
 		want(&w, CAP_PERFMON);
 		want(&w, CAP_CHECKPOINT_RESTORE);
 	} else {
