@@ -163,7 +163,7 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		break;
 	case ENDPOINT_GOROUTINE:
 	case ENDPOINT_THREAD:
-		goroutine_serve(a->engine, req, &route->target);
+		goroutine_serve(a->engine, &a->armed, req, &route->target);
 		break;
 	default:
 		serve_not_here(req, route);

@@ -167,7 +167,8 @@ static int64_t parse_debug(struct http_request *req)
 	return param_int(http_param(req, "debug"), &debug) || debug < 0 ? 0 : debug;
 }
 
-void goroutine_serve(struct engine *engine, struct http_request *req, const struct target *target)
+void goroutine_serve(struct engine *engine, const struct armed_list *armed,
+		     struct http_request *req, const struct target *target)
 {
 	struct goroutine_request *r = calloc(1, sizeof(*r));
 	unsigned int what = DUMP_KERNEL;
@@ -183,6 +184,7 @@ void goroutine_serve(struct engine *engine, struct http_request *req, const stru
 	if (r->debug >= 2)
 		what |= DUMP_TIMES;
 	err = look_start(&r->look, engine, target, what, looked, r);
+	r->look.armed = r->debug >= 2 ? armed : NULL;
 	if (err)
 		fail(r, err);
 	else

@@ -219,6 +219,74 @@ static void put_head(const struct report *r, struct buf *out, size_t i, const st
 		buf_printf(out, "# [guessed]: %u frames were found by search\n", t->stack.guesses);
 }
 
+/*
+ * Functions through which threads are made, whoever wants them: of glibc and musl, of C11 and C++.
+ * By the beginnings of their names, without leading underscores.
+ */
+static const char *const makers[] = {"clone", "create_thread", "pthread_create", "thrd_create",
+				     "std::"};
+
+static bool is_maker(const struct report *r, const struct profile_line *line)
+{
+	_cleanup_buf_ struct buf text = {0};
+	size_t len;
+	const char *s = profile_text(&r->profile, line->name, &len);
+	char *name;
+
+	demangle(s, len, &text);
+	buf_append(&text, "", 1);
+	if (buf_error(&text))
+		return false;
+	/* A template's name has its type before it. */
+	text.data[strcspn(text.data, "(<")] = '\0';
+	name = strrchr(text.data, ' ');
+	name = name ? name + 1 : text.data;
+	name += strspn(name, "_");
+	/* glibc's names for itself: __GI___clone_internal */
+	if (strncmp(name, "GI_", 3) == 0)
+		name += 3 + strspn(name + 3, "_");
+	for (size_t i = 0; i < ARRAY_SIZE(makers); i++)
+		if (strncmp(name, makers[i], strlen(makers[i])) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The innermost function of a creator's stack that is the program's own: what Go prints. Without
+ * names the leaf's image, which makes the threads, is skipped.
+ */
+static void put_creator(const struct report *r, struct buf *out, uint32_t stack)
+{
+	size_t n;
+	const uint32_t *locations = report_stack(r, stack, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t nlines;
+		const struct profile_line *lines =
+			profile_location_lines(&r->profile, locations[i], &nlines);
+		uint32_t line = 0;
+
+		if (is_kernel(r, locations[i]) || !mapping_of(r, locations[i]))
+			continue;
+		if (!nlines && mapping_of(r, locations[i]) == mapping_of(r, locations[0]))
+			continue;
+		while (line < nlines && is_maker(r, &lines[line]))
+			line++;
+		if (nlines && line == nlines)
+			continue;
+		buf_puts(out, "created by ");
+		if (nlines)
+			put_function(r, out, lines[line].name);
+		else
+			buf_printf(out, "%#" PRIx64,
+				   profile_location_get(&r->profile, locations[i]).addr);
+		buf_puts(out, "\n\t");
+		put_place(r, out, locations[i], nlines ? &lines[line] : NULL);
+		buf_puts(out, "\n");
+		return;
+	}
+}
+
 size_t report_blocks(const struct report *r, size_t from, size_t bytes, struct buf *out)
 {
 	size_t n, before = out->len, i;
@@ -233,6 +301,7 @@ size_t report_blocks(const struct report *r, size_t from, size_t bytes, struct b
 		put_half(r, out, of.user, false);
 		put_half(r, out, of.user, true);
 		put_kernel_by_name(out, t[i].kernel);
+		put_creator(r, out, of.creator);
 	}
 	if (i == n && dump_left_out(r->dump))
 		buf_printf(out, "\n# %zu more threads were left out for want of room\n",

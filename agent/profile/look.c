@@ -21,7 +21,7 @@ static void named(void *ctx)
 
 static void name_frames(struct look *l)
 {
-	int err = report_locate(&l->report);
+	int err = report_locate(&l->report, l->armed);
 
 	if (!err)
 		err = resolve_start(l->engine, &l->report.places, named, l, &l->resolve);

@@ -9,6 +9,7 @@
 #include "../engine/target.h"
 #include "report.h"
 
+struct armed_list;
 struct dump;
 struct engine;
 struct resolve;
@@ -16,9 +17,11 @@ struct resolve;
 /**
  * struct look - a look on its way; storage is the caller's
  * @report: what was seen; complete when @done is called
+ * @armed: set after look_start(): where to look for who made the threads; NULL: nowhere
  */
 struct look {
 	struct report report;
+	const struct armed_list *armed;
 
 	/* private: */
 	struct engine *engine;

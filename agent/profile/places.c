@@ -223,6 +223,46 @@ int64_t places_kernel(struct places *pl, uint64_t addr)
 	return profile_location(pl->profile, (uint32_t)i, addr);
 }
 
+/* The mapping of a location of another profile in this one. */
+static int64_t copy_mapping(struct places *pl, const struct profile_mapping *m)
+{
+	const struct place *place = m->ref;
+	const struct kpprof_map map = {.start = m->start, .end = m->limit, .offset = m->offset};
+
+	if (place->kind == PLACE_IMAGE)
+		return image_mapping(pl, &map, place->image);
+	return anon_mapping(pl, place->pid, &map);
+}
+
+int64_t places_copy(struct places *pl, const struct places *from, uint32_t location)
+{
+	const struct profile_location_key key = profile_location_get(from->profile, location);
+	const struct profile_mapping *m, *to;
+	const struct place *place;
+	int64_t mapping;
+	uint64_t addr;
+
+	if (key.mapping == PROFILE_NO_MAPPING) {
+		size_t len;
+		const char *s = profile_text(from->profile, key.name, &len);
+		_cleanup_free_ char *name = strndup(s, len);
+
+		return name ? profile_synthetic(pl->profile, name) : -ENOMEM;
+	}
+	m = profile_mapping(from->profile, key.mapping);
+	place = m->ref;
+	if (place->kind != PLACE_IMAGE && place->kind != PLACE_ANON)
+		return places_kernel(pl, key.addr);
+	mapping = copy_mapping(pl, m);
+	if (mapping < 0)
+		return mapping;
+	to = profile_mapping(pl->profile, (uint32_t)mapping);
+	addr = key.addr - m->start + to->start;
+	if (addr >= to->limit)
+		profile_mapping(pl->profile, (uint32_t)mapping)->limit = addr + 1;
+	return profile_location(pl->profile, (uint32_t)mapping, addr);
+}
+
 void places_weigh(struct places *pl, const struct process *process, const struct maps *maps,
 		  uint64_t weight)
 {

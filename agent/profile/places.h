@@ -74,6 +74,16 @@ int64_t places_user(struct places *pl, pid_t pid, const struct maps *maps, uint6
 /** places_kernel() - location of a kernel address; -ENOMEM */
 int64_t places_kernel(struct places *pl, uint64_t addr);
 
+/**
+ * places_copy() - a location of another profile in this one
+ * @pl: where to
+ * @from: places of the profile that has the location
+ * @location: its number there
+ *
+ * Return: its number here; -ENOMEM, or -EFBIG when the profile is full.
+ */
+int64_t places_copy(struct places *pl, const struct places *from, uint32_t location);
+
 /** places_weigh() - @process used @weight of what the profile is about */
 void places_weigh(struct places *pl, const struct process *process, const struct maps *maps,
 		  uint64_t weight);

@@ -12,6 +12,7 @@
 #include "../locks/waits.h"
 #include "../threads/dump.h"
 #include "frames.h"
+#include "threadcreate.h"
 
 /* Kernel frames by name and all others of one thread. */
 enum { TEXT_FRAMES_MAX = PROFILE_STACK_MAX - USER_FRAMES_MAX - 1 };
@@ -147,16 +148,28 @@ static int64_t locate_user(struct report *r, const struct dump_thread *t)
 	return n < 0 ? n : intern_add(&r->stacks, locations, (size_t)n * sizeof(*locations));
 }
 
-int report_locate(struct report *r)
+static int64_t locate_creator(struct report *r, const struct armed_list *armed,
+			      const struct dump_thread *t)
+{
+	uint32_t locations[FRAMES_MAX];
+	int64_t n = 0;
+
+	if (armed)
+		n = threadcreate_creator(armed, t->pid, t->tid, &r->places, locations);
+	return n < 0 ? n : intern_add(&r->stacks, locations, (size_t)n * sizeof(*locations));
+}
+
+int report_locate(struct report *r, const struct armed_list *armed)
 {
 	size_t n;
 	const struct dump_thread *t = report_threads(r, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		int64_t kernel = locate_kernel(r, t[i].kernel), user = locate_user(r, &t[i]);
-		struct report_stack of = {(uint32_t)kernel, (uint32_t)user};
+		int64_t creator = locate_creator(r, armed, &t[i]);
+		struct report_stack of = {(uint32_t)kernel, (uint32_t)user, (uint32_t)creator};
 
-		if (kernel < 0 || user < 0)
+		if (kernel < 0 || user < 0 || creator < 0)
 			return -ENOMEM;
 		buf_append(&r->of, &of, sizeof(of));
 		if (t[i].stack.process)

@@ -9,6 +9,7 @@
 #include "model.h"
 #include "places.h"
 
+struct armed_list;
 struct dump;
 struct dump_thread;
 struct locks;
@@ -20,10 +21,12 @@ enum { REPORT_OTHERS_MAX = 16 };
  * struct report_stack - where the stack of a thread is among report.stacks
  * @kernel: its kernel frames that are known by name only
  * @user: all others: addresses of the kernel, then those of the user, then how it ended
+ * @creator: what made the thread; the empty stack when that is not known
  */
 struct report_stack {
 	uint32_t kernel;
 	uint32_t user;
+	uint32_t creator;
 };
 
 /**
@@ -63,8 +66,13 @@ const struct dump_thread *report_threads(const struct report *r, size_t *n);
 /** report_locks() - find out why all these threads wait; 0 or -ENOMEM */
 int report_locks(struct report *r);
 
-/** report_locate() - locations of the stacks of all dumps; 0 or -ENOMEM */
-int report_locate(struct report *r);
+/**
+ * report_locate() - locations of the stacks of all dumps
+ * @armed: where threadcreate may know who made a thread; NULL: that is not wanted
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int report_locate(struct report *r, const struct armed_list *armed);
 
 /**
  * report_samples() - a sample for each thread

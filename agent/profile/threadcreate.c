@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "threadcreate.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/cleanup.h"
 #include "../engine/find.h"
+#include "frames.h"
 #include "text.h"
 #include "watched.h"
 
@@ -311,6 +313,33 @@ static void text(const struct cumulative *c, const struct profile *p, struct buf
 {
 	(void)c;
 	text_count(p, "threadcreate", out);
+}
+
+int64_t threadcreate_creator(const struct armed_list *l, pid_t pid, pid_t tid, struct places *to,
+			     uint32_t *out)
+{
+	for (const struct armed *a = l->first; a; a = a->next) {
+		const struct threadcreate *t = (const struct threadcreate *)a;
+		const struct thread *th;
+		const uint32_t *stack;
+		size_t n;
+
+		if (a->spec.kind != &threadcreate_profile.armed)
+			continue;
+		th = find(t, tid);
+		if (!th || th->pid != pid || !th->seen)
+			continue;
+		stack = profile_stack(&t->w.c.profile, th->alive, &n);
+		for (size_t i = 0; i < n; i++) {
+			int64_t loc = places_copy(to, &t->w.c.places, stack[i]);
+
+			if (loc < 0)
+				return -ENOMEM;
+			out[i] = (uint32_t)loc;
+		}
+		return (int64_t)n;
+	}
+	return 0;
 }
 
 void threadcreate_serve(struct armed_list *l, struct http_request *req, const struct target *target)
