@@ -351,7 +351,10 @@ void wait_reason(const struct space *s, const struct dump_thread *t, struct fds 
 		describe_asleep(s, t, fds, out);
 		break;
 	case 'R':
-		set(out, WAIT_NONE, "running");
+		if (t->queued)
+			set(out, WAIT_RUNQUEUE, "runnable");
+		else
+			set(out, WAIT_NONE, "running");
 		break;
 	case 'T':
 		set(out, WAIT_OTHER, "stopped");

@@ -29,8 +29,10 @@
 /* Rows that have not come by then are said to be missing. */
 #define ROWS_NS (15 * NSEC_PER_SEC)
 
-static const char not_met[] =
-	"it runs, or wants to, and got no CPU while it was waited for: it has no stack";
+static const char not_met[] = "it ran, but not when it was waited for: it has no stack";
+static const char not_run[] =
+	"it waits for a CPU, and got none while it was waited for: its registers "
+	"are known to the kernel only";
 static const char moved[] = "it ran while it was read: its frames may be of more than one moment";
 static const char not_sampled[] = "it runs, and the kernel does not let the agent sample it";
 
@@ -213,6 +215,7 @@ static bool met(void *ctx, const struct cpu_sample *s)
 			continue;
 		t->met = true;
 		t->state = 'R';
+		t->queued = false;
 		t->known = false;
 		t->note = NULL;
 		table_place(&d->table, t, &s->stack, NULL);
@@ -296,7 +299,14 @@ static bool rest_one(struct dump *d)
 	if (table_get(&d->table, i)->met || read_again(d, i) != READ_RUNNING)
 		return true;
 	t = table_get(&d->table, i);
-	t->note = t->user_number ? moved : d->not_sampled ? not_sampled : not_met;
+	/* What is on a CPU all the while would have been met. */
+	t->queued = t->queued && !d->not_sampled;
+	if (t->user_number)
+		t->note = moved;
+	else if (d->not_sampled)
+		t->note = not_sampled;
+	else
+		t->note = t->queued ? not_run : not_met;
 	return true;
 }
 

@@ -49,6 +49,7 @@ enum {
  * @kernel: kernel frames by name, leaf first, as /proc/PID/task/TID/stack has them:
  *	"futex_wait+0x5e/0x110" in lines; "" when there are none, or they were not asked for
  * @kthread: it is a kernel thread
+ * @queued: @state is R, but it has waited for a CPU as long as it was looked at
  * @note: what could not be had, and why; NULL when nothing is missing. Static text
  */
 struct dump_thread {
@@ -67,12 +68,15 @@ struct dump_thread {
 	uint64_t sp;
 	bool compat;
 	bool kthread;
+	bool queued;
 	struct stack stack;
 	const char *kernel;
 	const char *note;
 
-	/* private to threads/: numbers in the table of stacks + 1, 0 for none; met by a sample */
+	/* private to threads/: numbers in the table of stacks + 1, 0 for none; met by a sample;
+	 * how often it had got a CPU when it was read */
 	bool met;
+	uint64_t runs;
 	uint32_t user_number;
 	uint32_t kernel_number;
 	uint32_t text_number;

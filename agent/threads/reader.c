@@ -295,6 +295,7 @@ static void take_seen(const struct reader *r, struct dump_thread *t, const struc
 	t->state_ns = r->what & DUMP_TIMES ? m->state_ns : 0;
 	t->have_regs = m->flags & KPPROF_THREAD_REGS;
 	t->known = t->have_regs && !(m->flags & KPPROF_THREAD_RUNNING);
+	t->queued = m->state == 'R' && !(m->flags & (KPPROF_THREAD_RUNNING | KPPROF_THREAD_MOVED));
 	t->in_syscall = m->flags & KPPROF_THREAD_SYSCALL;
 	t->syscall = m->nr;
 	memcpy(t->args, m->args, sizeof(t->args));
@@ -352,6 +353,9 @@ static enum read_result read_once(struct reader *r, struct dump_thread *t, bool 
 	*same = true;
 	if (runs_so_far(r, t->tid, &before) || read_stat(r, t))
 		return READ_GONE;
+	/* Read once more, after it was waited for: it runs, was never met, and got no CPU. */
+	t->queued = t->state == 'R' && t->runs == before;
+	t->runs = before;
 	result = read_place(r, t, &stack, pcs);
 	if (result == READ_GONE)
 		return result;
