@@ -129,6 +129,12 @@ fuzz: ## each fuzz target for MINUTES (default 1)
 	@$(MAKE) --no-print-directory -j$$(nproc) fuzzers
 	@tests/fuzz/run minutes $(or $(MINUTES),1)
 
+.PHONY: bench-quick
+bench-quick: ## the agent's pure parts in instructions, beside docs/performance.md
+	@tools/deps build bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all build/bench/parts
+	@tests/bench/quick
+
 .PHONY: units fuzzers
 units: $(UNITS)
 fuzzers: $(FUZZERS)
@@ -204,6 +210,11 @@ $B/tests/%: tests/unit/%.c $B/libkpprof.a
 $B/tests/%: tests/tools/%.c $B/libkpprof.a
 	@mkdir -p $(@D)
 	$(say) TOOL $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libkpprof.a $(PKG_LIBS)
+
+$B/bench/%: tests/bench/%.c $B/libkpprof.a
+	@mkdir -p $(@D)
+	$(say) BENCH $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libkpprof.a $(PKG_LIBS)
 
 # The flame graph carries its script.

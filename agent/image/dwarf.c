@@ -342,12 +342,13 @@ int debug_info_resolve(struct debug_info *d, uint64_t vaddr, const struct sym_ra
 		       struct names_builder *out)
 {
 	const struct unit_func *cu = unit_function_at(&d->cus, vaddr), *f;
-	char symbol[SYMTAB_NAME_MAX] = "";
+	char symbol[SYMTAB_NAME_MAX];
 	const char *name;
 	Dwarf_Die func;
 	bool known;
 	int err;
 
+	symbol[0] = '\0'; /* the rest need not be cleared */
 	if (!cu)
 		return -ENOENT;
 	err = enter_unit(d, cu->die);
