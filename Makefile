@@ -187,7 +187,8 @@ $B/kpprofd: $B/agent/main.o $B/libkpprof.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # The control tool shares the library, of which it takes little.
-$B/kpprofctl: $B/tools/kpprofctl.o $B/tools/ctl_print.o $B/libkpprof.a
+CTL_OBJ := $(patsubst %.c,$B/%.o,$(sort $(wildcard tools/*.c)))
+$B/kpprofctl: $(CTL_OBJ) $B/libkpprof.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

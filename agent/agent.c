@@ -10,6 +10,8 @@
 #include "../kmod/addr.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "box/buildids.h"
+#include "box/bundle.h"
 #include "box/overhead.h"
 #include "box/pages.h"
 #include "base/loop.h"
@@ -148,7 +150,13 @@ static void serve(struct agent *a, struct http_request *req, const struct route 
 		return;
 	if (serve_armed(a, req, route) || !check_target(req, &route->target))
 		return;
-	switch (route->endpoint) {
+	switch ((int)route->endpoint) {
+	case ENDPOINT_BUNDLE:
+		bundle_serve(&a->armed, req, route);
+		break;
+	case ENDPOINT_BUILDIDS:
+		buildids_serve(a->engine, req, &route->target);
+		break;
 	case ENDPOINT_INDEX:
 		serve_index(a, req, route);
 		break;

@@ -13,6 +13,10 @@
 #include "../agent/control/genl.h"
 #include "../agent/control/message.h"
 #include "../agent/control/usersock.h"
+#include "../agent/base/buf.h"
+#include "../agent/base/cleanup.h"
+#include "../agent/http/params.h"
+#include "ctl_bundle.h"
 #include "ctl_print.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOBODY = 3, EXIT_PERMISSION = 4 };
@@ -41,6 +45,14 @@ static const char usage_text[] =
 	"    --lease=TIME   for so long: seconds, or 90s, 10m, 1h (default: cpu 10m, others for "
 	"ever)\n"
 	"  disarm [KINDS] end that, for --pid=N, --comm=NAME or --box, or for all\n"
+	"  bundle         everything about a target in one tar.gz, for a support ticket: all "
+	"profiles\n"
+	"                 of the same time, threads, mappings, kernel log\n"
+	"    --pid=N, --comm=NAME (default: the agent's target)\n"
+	"    --seconds=N    how long (default 30)\n"
+	"    --output=FILE  instead of the name that the agent gives it; - for the standard "
+	"output\n"
+	"                   PPROF_USER=NAME:PASSWORD in the environment, where one is needed\n"
 	"  targets        what is armed and sampled now: by whom, until when, at what cost\n"
 	"\n"
 	"  -j, --json     print JSON\n"
@@ -63,7 +75,9 @@ struct options {
 	uint32_t rate;
 	uint32_t lease;
 	uint32_t kinds;
+	uint32_t seconds;
 	const char *comm;
+	const char *output;
 };
 
 /* One of the two is there. */
@@ -118,14 +132,13 @@ static int send_to(struct peer *p, void (*cb)(const struct nlmsghdr *reply, void
 	return report(err, genl_error(p->module));
 }
 
-static int find_peer(struct peer *p, bool agent_only)
+static int find_peer(struct peer *p, bool agent_only, struct client_status *status)
 {
-	struct client_status status = {0};
 	uint32_t port = usersock_port();
 	int err = port ? client_open_agent(port, &p->agent) : -ECONNREFUSED;
 
 	if (!err)
-		err = client_status(p->agent, &status);
+		err = client_status(p->agent, status);
 	if (!err)
 		return EXIT_SUCCESS;
 	if (err == -EPERM)
@@ -231,6 +244,27 @@ static int do_disarm(struct peer *p, const struct options *o)
 	return send_to(p, NULL, NULL);
 }
 
+static int do_bundle(const struct client_status *status, const struct options *o)
+{
+	_cleanup_buf_ struct buf prefix = {0};
+	int err;
+
+	if (o->pid)
+		buf_printf(&prefix, "/pid/%u", o->pid);
+	if (o->comm) {
+		buf_puts(&prefix, "/comm/");
+		percent_encode(&prefix, o->comm);
+	}
+	buf_append(&prefix, "", 1);
+	if (buf_error(&prefix))
+		return report(-ENOMEM, "");
+	err = ctl_bundle(&(struct bundle_request){.addr = status->bound,
+						  .prefix = prefix.data,
+						  .seconds = o->seconds ? o->seconds : 30,
+						  .output = o->output});
+	return err == -EPERM ? EXIT_PERMISSION : err ? EXIT_REFUSED : EXIT_SUCCESS;
+}
+
 /* ---- the command line */
 
 static int usage(const char *what, const char *word)
@@ -262,12 +296,13 @@ static uint32_t parse_number(const char *text, bool units)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"json", no_argument, NULL, 'j'},	{"pid", required_argument, NULL, 'p'},
-		{"comm", required_argument, NULL, 'c'}, {"box", no_argument, NULL, 'b'},
-		{"hz", required_argument, NULL, 'z'},	{"rate", required_argument, NULL, 'r'},
-		{"kernel", no_argument, NULL, 'k'},	{"lease", required_argument, NULL, 'l'},
-		{"for", required_argument, NULL, 'l'},	{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},	{0},
+		{"json", no_argument, NULL, 'j'},	   {"pid", required_argument, NULL, 'p'},
+		{"comm", required_argument, NULL, 'c'},	   {"box", no_argument, NULL, 'b'},
+		{"hz", required_argument, NULL, 'z'},	   {"rate", required_argument, NULL, 'r'},
+		{"kernel", no_argument, NULL, 'k'},	   {"lease", required_argument, NULL, 'l'},
+		{"for", required_argument, NULL, 'l'},	   {"version", no_argument, NULL, 'V'},
+		{"seconds", required_argument, NULL, 's'}, {"output", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},	   {0},
 	};
 	int c;
 
@@ -305,6 +340,14 @@ static int parse_options(int argc, char **argv, struct options *o)
 			if (!o->lease)
 				return usage("no time: ", optarg);
 			break;
+		case 's':
+			o->seconds = parse_number(optarg, true);
+			if (!o->seconds)
+				return usage("no time: ", optarg);
+			break;
+		case 'o':
+			o->output = optarg;
+			break;
 		case 'V':
 			puts("kpprofctl " KPPROF_VERSION);
 			return EXIT_SUCCESS;
@@ -320,8 +363,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 static int run(struct peer *p, const char *command, const char *arg, const struct options *o)
 {
-	bool agent_only = !strcmp(command, "arm") || !strcmp(command, "disarm");
-	int status = find_peer(p, agent_only);
+	bool agent_only =
+		!strcmp(command, "arm") || !strcmp(command, "disarm") || !strcmp(command, "bundle");
+	struct client_status agent = {0};
+	int status = find_peer(p, agent_only, &agent);
 
 	if (status)
 		return status;
@@ -333,6 +378,8 @@ static int run(struct peer *p, const char *command, const char *arg, const struc
 		return do_status(p, o);
 	if (!strcmp(command, "targets"))
 		return do_targets(p, o);
+	if (!strcmp(command, "bundle"))
+		return do_bundle(&agent, o);
 	if (!strcmp(command, "arm"))
 		return do_arm(p, o);
 	return do_disarm(p, o);
@@ -340,7 +387,8 @@ static int run(struct peer *p, const char *command, const char *arg, const struc
 
 static bool is_command(const char *word)
 {
-	static const char *const words[] = {"on", "off", "status", "targets", "arm", "disarm"};
+	static const char *const words[] = {"on",  "off",    "status", "targets",
+					    "arm", "disarm", "bundle"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcmp(word, words[i]))

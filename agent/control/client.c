@@ -140,8 +140,13 @@ static void take_status(const struct nlmsghdr *nlh, void *ctx)
 	struct client_status *s = ctx;
 	struct message m;
 
-	if (!message_parse(nlh, &m))
-		s->agent_pid = message_u32(&m, KPPROF_A_AGENT_PID, 0);
+	const char *bound;
+
+	if (message_parse(nlh, &m))
+		return;
+	s->agent_pid = message_u32(&m, KPPROF_A_AGENT_PID, 0);
+	bound = message_str(&m, KPPROF_A_BOUND);
+	snprintf(s->bound, sizeof(s->bound), "%s", bound ? bound : "");
 }
 
 int client_status(struct client *c, struct client_status *out)

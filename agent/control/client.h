@@ -14,6 +14,7 @@ struct client;
 /* The parts of STATUS that are needed for more than printing. */
 struct client_status {
 	uint32_t agent_pid;
+	char bound[1024]; /* the agent's addresses, with blanks between; "" for none */
 };
 
 /**

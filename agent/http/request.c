@@ -12,51 +12,11 @@
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "ask.h"
 #include "auth.h"
 #include "params.h"
+#include "stream.h"
 #include "unixsock.h"
-
-/* What libmicrohttpd asks of a body that is made while it is sent. */
-enum { STREAM_BLOCK = 16 << 10 };
-
-enum state { NEW, BODY, IN_HANDLER, KEPT, ANSWERED, GONE };
-
-/*
- * @prev, @next: in the list of the environment
- * @conn: NULL when libmicrohttpd is done with it
- * @path: owns the request's target, of which @query is the end
- * @params: names and values, each ended by a NUL, in turn
- * @user: who the client said it is, when that was checked; "" otherwise
- * @authority: host and port, when the request's target was a whole URL
- * @began: when the request line had come, on loop_now()'s clock
- * @bytes: of the answer's body
- * @orphan: the client is gone and nobody was told: freed by http_reply()
- */
-struct http_request {
-	struct http_request *prev;
-	struct http_request *next;
-	struct request_env *env;
-	struct MHD_Connection *conn;
-	enum state state;
-	struct loop_fd watch;
-	enum http_method method;
-	char method_name[16];
-	char remote[LISTEN_ADDR_TEXT];
-	char user[AUTH_NAME_MAX];
-	char *authority;
-	char *path;
-	const char *query;
-	struct buf params;
-	struct buf body;
-	bool refused;
-	bool orphan;
-	void (*gone)(void *ctx);
-	void *gone_ctx;
-	struct MHD_Response *response;
-	unsigned int status;
-	uint64_t began;
-	size_t bytes;
-};
 
 static void list_add(struct http_request *req)
 {
@@ -76,7 +36,7 @@ static void list_del(struct http_request *req)
 		req->next->prev = req->prev;
 }
 
-static void request_free(struct http_request *req)
+void request_free(struct http_request *req)
 {
 	loop_del(req->env->loop, &req->watch);
 	list_del(req);
@@ -126,8 +86,7 @@ static int set_target(struct http_request *req, const char *target)
 	return 0;
 }
 
-struct http_request *request_begin(struct request_env *env, struct MHD_Connection *conn,
-				   const char *target, bool refused)
+struct http_request *request_create(struct request_env *env, const char *target)
 {
 	struct http_request *req = calloc(1, sizeof(*req));
 
@@ -140,18 +99,28 @@ struct http_request *request_begin(struct request_env *env, struct MHD_Connectio
 	}
 	req->began = loop_now();
 	req->env = env;
+	req->watch.fd = -1;
+	list_add(req);
+	return req;
+}
+
+struct http_request *request_begin(struct request_env *env, struct MHD_Connection *conn,
+				   const char *target, bool refused)
+{
+	struct http_request *req = request_create(env, target);
+
+	if (!req)
+		return NULL;
 	req->conn = conn;
 	req->refused = refused;
-	req->watch.fd = -1;
 	req->body.max = env->max_body;
 	describe_remote(req);
-	list_add(req);
 	return req;
 }
 
 bool request_is_complete(const struct http_request *req)
 {
-	return req->state > BODY;
+	return req->state > REQUEST_BODY;
 }
 
 /* Appends one "name=value", decoded. */
@@ -172,7 +141,7 @@ static int add_param(struct http_request *req, const char *text, size_t len)
 	return buf_error(&req->params);
 }
 
-static int parse_query(struct http_request *req)
+int request_parse_query(struct http_request *req)
 {
 	const char *s = req->query;
 
@@ -204,7 +173,7 @@ static bool refuse(struct http_request *req)
 				 err == -EFBIG ? "the body is too large" : strerror(-err));
 	else if (!path_is_whole(req))
 		http_reply_error(req, 400, "the path has a broken %% escape");
-	else if ((err = parse_query(req)))
+	else if ((err = request_parse_query(req)))
 		http_reply_error(req, err == -EINVAL ? 400 : 500, "%s",
 				 err == -EINVAL ? "the query has a broken % escape"
 						: strerror(-err));
@@ -220,22 +189,21 @@ static enum MHD_Result send_response(struct http_request *req)
 	return MHD_queue_response(req->conn, req->status, req->response);
 }
 
-/* The client is not there any more; libmicrohttpd still has to be told, or told us. */
-static void lose(struct http_request *req)
+void request_lose(struct http_request *req)
 {
 	void (*gone)(void *ctx) = req->gone;
-	bool was_open = req->state == KEPT || req->state == IN_HANDLER;
+	bool was_open = req->state == REQUEST_KEPT || req->state == REQUEST_IN_HANDLER;
 
 	loop_del(req->env->loop, &req->watch);
 	req->gone = NULL;
-	req->state = GONE;
+	req->state = REQUEST_GONE;
 	if (was_open && gone)
 		gone(req->gone_ctx);
 	else if (was_open)
 		req->orphan = true;
 }
 
-static void resume(struct request_env *env, struct MHD_Connection *conn)
+void request_resume(struct request_env *env, struct MHD_Connection *conn)
 {
 	MHD_resume_connection(conn);
 	env->resumed(env->server);
@@ -249,11 +217,12 @@ static void on_hangup(struct loop_fd *w, uint32_t events)
 	struct request_env *env = req->env;
 
 	log_debug("%s hung up (%#x)", req->remote, events);
-	lose(req);
-	resume(env, conn);
+	request_lose(req);
+	stream_resumed(req->stream);
+	request_resume(env, conn);
 }
 
-static int watch(struct http_request *req)
+int request_watch(struct http_request *req)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -265,11 +234,11 @@ static int watch(struct http_request *req)
 
 static enum MHD_Result keep(struct http_request *req)
 {
-	if (watch(req)) {
-		lose(req);
+	if (request_watch(req)) {
+		request_lose(req);
 		return MHD_NO;
 	}
-	req->state = KEPT;
+	req->state = REQUEST_KEPT;
 	MHD_suspend_connection(req->conn);
 	return MHD_YES;
 }
@@ -278,14 +247,14 @@ static enum MHD_Result dispatch(struct http_request *req)
 {
 	if (refuse(req))
 		return send_response(req);
-	req->state = IN_HANDLER;
+	req->state = REQUEST_IN_HANDLER;
 	req->env->handler(req, req->env->ctx);
-	return req->state == ANSWERED ? send_response(req) : keep(req);
+	return req->state == REQUEST_ANSWERED ? send_response(req) : keep(req);
 }
 
 static const char *header(const struct http_request *req, const char *name)
 {
-	return MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, name);
+	return req->conn ? MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, name) : NULL;
 }
 
 /* A client that asks first need not send a body that is not taken. */
@@ -311,7 +280,7 @@ static enum MHD_Result take_head(struct http_request *req, const char *method)
 	for (int m = HTTP_GET; m < HTTP_OTHER; m++)
 		if (strcmp(method, names[m]) == 0)
 			req->method = (enum http_method)m;
-	req->state = BODY;
+	req->state = REQUEST_BODY;
 	if (req->refused)
 		http_reply_error(req, 503, "too many connections");
 	else if (strlen(req->path) + strlen(req->query) > REQUEST_TARGET_MAX)
@@ -320,7 +289,7 @@ static enum MHD_Result take_head(struct http_request *req, const char *method)
 		return send_response(req);
 	else if (body_is_announced_too_large(req))
 		http_reply_error(req, 413, "the body is too large");
-	return req->state == ANSWERED ? send_response(req) : MHD_YES;
+	return req->state == REQUEST_ANSWERED ? send_response(req) : MHD_YES;
 }
 
 static enum MHD_Result take_body(struct http_request *req, const char *data, size_t *size)
@@ -336,11 +305,11 @@ enum MHD_Result request_access(struct http_request *req, const char *method, con
 			       size_t *size)
 {
 	switch (req->state) {
-	case NEW:
+	case REQUEST_NEW:
 		return take_head(req, method);
-	case BODY:
+	case REQUEST_BODY:
 		return *size ? take_body(req, data, size) : dispatch(req);
-	case ANSWERED:
+	case REQUEST_ANSWERED:
 		return send_response(req);
 	default:
 		return MHD_NO;
@@ -353,7 +322,7 @@ static void log_request(const struct http_request *req)
 	double seconds = (double)(loop_now() - req->began) / NSEC_PER_SEC;
 	char outcome[32] = "no answer";
 
-	if (req->state == NEW) {
+	if (req->state == REQUEST_NEW) {
 		log_debug("%s: a request without an end", req->remote);
 		return;
 	}
@@ -367,24 +336,37 @@ static void log_request(const struct http_request *req)
 void request_completed(struct http_request *req)
 {
 	log_request(req);
-	lose(req);
+	request_lose(req);
 	req->conn = NULL;
+	stream_forget(req->stream);
 	if (!req->orphan)
 		request_free(req);
 }
 
+/* Whether its connection is suspended, or may be when libmicrohttpd runs once more. */
+static bool may_wait(const struct http_request *req)
+{
+	return req->conn &&
+	       (req->state == REQUEST_KEPT || (req->stream && req->state == REQUEST_ANSWERED));
+}
+
 void requests_abandon(struct request_env *env)
 {
-	struct http_request *next;
+	struct http_request *req = env->all;
 
-	for (struct http_request *req = env->all; req; req = next) {
-		struct MHD_Connection *conn = req->conn;
+	while (req) {
+		bool suspended = req->state == REQUEST_KEPT || stream_is_paused(req->stream);
 
-		next = req->next;
-		if (req->state != KEPT)
+		if (!may_wait(req)) {
+			req = req->next;
 			continue;
-		lose(req);
-		resume(env, conn);
+		}
+		request_lose(req);
+		stream_resumed(req->stream);
+		if (suspended)
+			request_resume(env, req->conn);
+		/* What was told may have let go of others. */
+		req = env->all;
 	}
 }
 
@@ -448,6 +430,11 @@ const struct buf *http_body(const struct http_request *req)
 	return &req->body;
 }
 
+struct http_server *http_server_of(const struct http_request *req)
+{
+	return req->env->server;
+}
+
 const char *http_remote(const struct http_request *req)
 {
 	return req->remote;
@@ -459,9 +446,8 @@ void http_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx)
 	req->gone_ctx = ctx;
 }
 
-/* Takes the response; NULL when there is none, or no memory for its headers. */
-static struct MHD_Response *add_headers(struct MHD_Response *r, const struct http_header *headers,
-					size_t nheaders)
+struct MHD_Response *request_headers(struct MHD_Response *r, const struct http_header *headers,
+				     size_t nheaders)
 {
 	bool good;
 
@@ -489,98 +475,27 @@ static struct MHD_Response *make_response(struct buf *body)
 	return r;
 }
 
-/* Without memory for a response there is none, and the connection is closed. */
-static void answer(struct http_request *req, unsigned int status, struct MHD_Response *response)
+void request_answer(struct http_request *req, unsigned int status, struct MHD_Response *response)
 {
-	bool kept = req->state == KEPT;
+	bool kept = req->state == REQUEST_KEPT;
 
 	loop_del(req->env->loop, &req->watch);
 	req->gone = NULL;
-	req->state = ANSWERED;
+	req->state = REQUEST_ANSWERED;
 	req->status = status;
 	req->response = response;
 	if (kept)
-		resume(req->env, req->conn);
+		request_resume(req->env, req->conn);
 }
 
-/* Nobody is there to answer; true when that is so. */
-static bool drop_answer(struct http_request *req)
+bool request_drop_answer(struct http_request *req)
 {
-	if (req->state != GONE)
-		return req->state == ANSWERED;
+	if (req->state != REQUEST_GONE)
+		return req->state == REQUEST_ANSWERED;
 	req->orphan = false;
 	if (!req->conn)
 		request_free(req);
 	return true;
-}
-
-/* A body on its way out: @text[@sent] is the next byte. */
-struct stream {
-	int (*more)(void *ctx, struct buf *out);
-	void (*end)(void *ctx);
-	void *ctx;
-	struct http_request *req;
-	struct buf text;
-	size_t sent;
-	bool last;
-};
-
-static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
-{
-	struct stream *s = cls;
-	size_t n;
-	int more;
-
-	(void)pos;
-	while (s->sent == s->text.len) {
-		if (s->last)
-			return MHD_CONTENT_READER_END_OF_STREAM;
-		s->text.len = s->sent = 0;
-		more = s->more(s->ctx, &s->text);
-		if (more < 0 || buf_error(&s->text))
-			return MHD_CONTENT_READER_END_WITH_ERROR;
-		s->last = !more;
-	}
-	n = s->text.len - s->sent;
-	n = n < max ? n : max;
-	memcpy(to, s->text.data + s->sent, n);
-	s->sent += n;
-	s->req->bytes += n;
-	return (ssize_t)n;
-}
-
-static void stream_end(void *cls)
-{
-	struct stream *s = cls;
-
-	s->end(s->ctx);
-	buf_deinit(&s->text);
-	free(s);
-}
-
-void http_reply_stream(struct http_request *req, unsigned int status,
-		       const struct http_header *headers, size_t nheaders,
-		       int (*more)(void *ctx, struct buf *out), void (*end)(void *ctx), void *ctx)
-{
-	struct MHD_Response *r;
-	struct stream *s;
-
-	if (drop_answer(req)) {
-		end(ctx);
-		return;
-	}
-	s = calloc(1, sizeof(*s));
-	if (!s) {
-		end(ctx);
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
-		return;
-	}
-	*s = (struct stream){.more = more, .end = end, .ctx = ctx, .req = req};
-	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, s,
-					      stream_end);
-	if (!r)
-		stream_end(s);
-	answer(req, status, add_headers(r, headers, nheaders));
 }
 
 void http_reply(struct http_request *req, unsigned int status, const struct http_header *headers,
@@ -588,14 +503,15 @@ void http_reply(struct http_request *req, unsigned int status, const struct http
 {
 	int err = buf_error(body);
 
-	if (err && req->state != GONE) {
+	if (err && req->state != REQUEST_GONE) {
 		buf_deinit(body);
 		http_reply_error(req, 500, "%s", strerror(-err));
 		return;
 	}
-	if (!drop_answer(req)) {
+	if (!request_drop_answer(req) && !ask_answer(req, status, body)) {
 		req->bytes = body->len;
-		answer(req, status, add_headers(make_response(body), headers, nheaders));
+		request_answer(req, status,
+			       request_headers(make_response(body), headers, nheaders));
 	}
 	buf_deinit(body);
 }

@@ -20,12 +20,12 @@ static const struct {
 
 const char *endpoint_name(enum endpoint e)
 {
-	return endpoints[e].name;
+	return e < ENDPOINT_N ? endpoints[e].name : "";
 }
 
 const char *endpoint_text(enum endpoint e)
 {
-	return endpoints[e].text;
+	return e < ENDPOINT_N ? endpoints[e].text : "";
 }
 
 /* What is left of a path; @broken after a segment that does not decode. */
@@ -134,21 +134,44 @@ static enum route_result set_endpoint(struct route *out, const char *name)
 	return ROUTE_UNKNOWN_PROFILE;
 }
 
-static enum route_result parse(struct cursor *c, const char *pid, const char *comm,
-			       struct route *out)
+/* What stands under .../debug/pprof/. */
+static enum route_result parse_profile(struct cursor *c, struct route *out)
 {
-	enum route_result result;
-	bool by_path;
-	const char *word = take_target(c, out, &result, &by_path);
-
-	if (strcmp(word, "debug") != 0 || strcmp(segment(c), "pprof") != 0)
-		return ROUTE_NOT_FOUND;
-	if (result != ROUTE_OK)
-		return result;
 	/* As Go: slashes alone are cleaned away, but one behind a name makes it another name. */
 	if (!c->rest || (*c->rest && !c->rest[strspn(c->rest, "/")]))
 		return redirect(out);
-	result = set_endpoint(out, decode(c, c->rest));
+	return set_endpoint(out, decode(c, c->rest));
+}
+
+static enum route_result parse_debug(struct cursor *c, struct route *out)
+{
+	const char *word = segment(c);
+
+	if (strcmp(word, "pprof") == 0)
+		return parse_profile(c, out);
+	if (c->rest)
+		return ROUTE_NOT_FOUND;
+	if (strcmp(word, "bundle") == 0)
+		out->endpoint = ENDPOINT_BUNDLE;
+	else if (strcmp(word, "buildids") == 0)
+		out->endpoint = ENDPOINT_BUILDIDS;
+	else
+		return ROUTE_NOT_FOUND;
+	return ROUTE_OK;
+}
+
+static enum route_result parse(struct cursor *c, const char *pid, const char *comm,
+			       struct route *out)
+{
+	enum route_result target, result;
+	bool by_path;
+	const char *word = take_target(c, out, &target, &by_path);
+
+	if (strcmp(word, "debug") != 0)
+		return ROUTE_NOT_FOUND;
+	result = parse_debug(c, out);
+	if (result != ROUTE_NOT_FOUND && target != ROUTE_OK)
+		return target;
 	if (result != ROUTE_OK || by_path)
 		return result;
 	result = set_from_query(out, pid, comm);

@@ -37,7 +37,10 @@ enum endpoint {
 #define E(id, name, text) ENDPOINT_##id,
 	KPPROF_ENDPOINTS(E)
 #undef E
-		ENDPOINT_N
+		ENDPOINT_N,
+	/* Beside .../debug/pprof/, and not on its page. */
+	ENDPOINT_BUNDLE = ENDPOINT_N,
+	ENDPOINT_BUILDIDS,
 };
 
 enum route_result {
@@ -77,7 +80,8 @@ struct route {
  * @fallback: target of a path without one
  * @out: the route
  *
- * "/debug/pprof/NAME", "/pid/PID/debug/pprof/NAME", "/comm/NAME/debug/pprof/NAME". The path wins
+ * "/debug/pprof/NAME", "/pid/PID/debug/pprof/NAME", "/comm/NAME/debug/pprof/NAME", and so for
+ * "/debug/bundle" and "/debug/buildids". The path wins
  * over the parameters, and pid over comm. "/" leads to the index.
  *
  * Return: what to do; @out is set as far as the result needs it.
@@ -85,7 +89,7 @@ struct route {
 enum route_result route_parse(const char *path, const char *pid, const char *comm,
 			      const struct target *fallback, struct route *out);
 
-/** endpoint_name() - as in the path; "" for the index */
+/** endpoint_name() - as in the path; "" for the index and what is not under debug/pprof */
 const char *endpoint_name(enum endpoint e);
 
 /** endpoint_text() - for people */

@@ -15,6 +15,7 @@
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "ask.h"
 #include "listen.h"
 #include "request.h"
 
@@ -427,6 +428,12 @@ void http_server_destroy(struct http_server *s)
 		stop(s);
 	requests_free(&s->requests);
 	free(s);
+}
+
+int http_ask(struct http_server *s, const char *target, http_answered answered, void *ctx,
+	     struct http_request **out)
+{
+	return ask_begin(&s->requests, target, answered, ctx, out);
 }
 
 unsigned int http_server_port(const struct http_server *s)

@@ -37,6 +37,12 @@ struct http_config {
 };
 
 /**
+ * typedef http_answered - what http_ask() has asked is answered
+ * @body: the callee may move out of it; freed afterwards; its error is 0
+ */
+typedef void (*http_answered)(void *ctx, unsigned int status, struct buf *body);
+
+/**
  * typedef http_handler - called once for each complete request (head and body)
  *
  * Must answer with http_reply() now or later. If later, http_on_gone() tells when there is nobody
@@ -63,6 +69,26 @@ unsigned int http_server_port(const struct http_server *s);
 
 /** http_server_describe() - append the addresses that are bound now, see listen_describe() */
 void http_server_describe(const struct http_server *s, struct buf *out);
+
+/**
+ * http_ask() - ask the handler as a client would, without a connection
+ * @s: server
+ * @target: path and query, escaped
+ * @answered: called once, perhaps before this returns. Whoever answers may be in the middle of
+ *	something: nothing may be asked from here
+ * @ctx: for it
+ * @out: the request, for http_ask_cancel(); set before @answered is called
+ *
+ * An answer of more than 64 MB is one with status 500. Return: 0; or -errno, and nothing was asked.
+ */
+int http_ask(struct http_server *s, const char *target, http_answered answered, void *ctx,
+	     struct http_request **out);
+
+/** http_ask_cancel() - the answer is not wanted any more, and will not come; NULL is allowed */
+void http_ask_cancel(struct http_request *asked);
+
+/** http_server_of() - the server that a request came to */
+struct http_server *http_server_of(const struct http_request *req);
 
 enum http_method { HTTP_NONE, HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
 
@@ -124,6 +150,8 @@ struct http_header {
 void http_reply(struct http_request *req, unsigned int status, const struct http_header *headers,
 		size_t nheaders, struct buf *body);
 
+struct http_stream;
+
 /**
  * http_reply_stream() - answer with a body that is made while it is sent
  * @req: request; gone for the caller afterwards
@@ -131,13 +159,20 @@ void http_reply(struct http_request *req, unsigned int status, const struct http
  * @headers: as http_reply()
  * @nheaders: how many
  * @more: called from the loop whenever the client has taken what was there: appends to @out;
- *	returns 1 when there will be more, 0 at the end, -errno to break off
+ *	returns 1 when there will be more, 0 at the end, -EAGAIN when there is nothing until
+ *	http_stream_wake(), another -errno to break off
  * @end: called once: @more will not be called any more, whether all was sent or the client is gone
  * @ctx: for both
+ *
+ * Return: for http_stream_wake(), valid until @end; NULL when @end has been called.
  */
-void http_reply_stream(struct http_request *req, unsigned int status,
-		       const struct http_header *headers, size_t nheaders,
-		       int (*more)(void *ctx, struct buf *out), void (*end)(void *ctx), void *ctx);
+struct http_stream *http_reply_stream(struct http_request *req, unsigned int status,
+				      const struct http_header *headers, size_t nheaders,
+				      int (*more)(void *ctx, struct buf *out),
+				      void (*end)(void *ctx), void *ctx);
+
+/** http_stream_wake() - there is more now; @more is called from the loop */
+void http_stream_wake(struct http_stream *s);
 
 /** http_reply_text() - answer with text/plain; charset=utf-8 */
 void http_reply_text(struct http_request *req, unsigned int status, const char *text);

@@ -23,10 +23,12 @@ enum job_op {
 	JOB_KALLSYMS, /* names of kernel addresses, from /proc/kallsyms */
 	JOB_PERFMAP,  /* names of addresses, from a perf map */
 	JOB_ALLOC,    /* an allocator's functions: a block for alloc_funcs_check() */
+	JOB_IDENTIFY, /* build ID and debug link of an ELF file alone: no block */
 	JOB_OPS
 };
 
-/* The answer's fixed part; the build ID and the debug link are filled in by JOB_ROWS. */
+/* The answer's fixed part; the build ID and the debug link are filled in by JOB_ROWS and
+ * JOB_IDENTIFY. */
 struct job_reply {
 	int32_t status;
 	uint32_t size;

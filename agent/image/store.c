@@ -221,6 +221,12 @@ static void hex(char *out, const uint8_t *bytes, size_t n)
 	out[2 * n] = '\0';
 }
 
+static void set_identity(struct image *image, const struct job_reply *reply)
+{
+	hex(image->build_id, reply->build_id, reply->build_id_len);
+	memcpy(image->debuglink, reply->debuglink, sizeof(image->debuglink));
+}
+
 static void rows_came(void *ctx, const struct job_reply *reply, void *block)
 {
 	struct image *image = ctx;
@@ -228,8 +234,7 @@ static void rows_came(void *ctx, const struct job_reply *reply, void *block)
 
 	image->state = IMAGE_NO_ROWS;
 	image->error = reply->status;
-	hex(image->build_id, reply->build_id, reply->build_id_len);
-	memcpy(image->debuglink, reply->debuglink, sizeof(image->debuglink));
+	set_identity(image, reply);
 	if (block) {
 		image->error = rows_map(block, reply->size, &image->rows);
 		if (image->error) {
@@ -271,6 +276,44 @@ void image_want_rows(struct image *image)
 		image->store->epoch++;
 		image_put(image);
 	}
+}
+
+struct identify_request {
+	struct image *image;
+	void (*cb)(void *ctx, struct image *image, int status);
+	void *ctx;
+};
+
+static void identified(void *ctx, const struct job_reply *reply, void *block)
+{
+	struct identify_request *r = ctx;
+
+	if (block)
+		munmap(block, reply->size);
+	/* Rows that came meanwhile have said it as well. */
+	if (!reply->status)
+		set_identity(r->image, reply);
+	r->cb(r->ctx, r->image, reply->status);
+	free(r);
+}
+
+int image_identify(struct image *image, void (*cb)(void *ctx, struct image *image, int status),
+		   void *ctx)
+{
+	struct identify_request *r;
+	int err;
+
+	if (image->fd < 0)
+		return image->error ? image->error : -ENOENT;
+	r = malloc(sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	*r = (struct identify_request){image, cb, ctx};
+	err = job_submit(image->store->jobs, JOB_IDENTIFY, image->fd, -1, image_basename(image),
+			 NULL, 0, identified, r);
+	if (err)
+		free(r);
+	return err;
 }
 
 int image_read_code(struct image *image, uint64_t offset, uint64_t *val)

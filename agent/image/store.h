@@ -134,6 +134,16 @@ typedef void (*names_cb)(void *ctx, const struct names *names, int status);
  */
 int image_names(struct image *image, const uint64_t *offsets, size_t n, names_cb cb, void *ctx);
 
+/**
+ * image_identify() - read the build ID of an image, whether its rows are wanted or not
+ * @image: must stay referenced until @cb; its @build_id and @debuglink are set then
+ * @cb: called once from the loop: 0, or -errno when the file could not be read
+ *
+ * Return: 0; -ENOENT or -errno when the file could not be opened; -errno.
+ */
+int image_identify(struct image *image, void (*cb)(void *ctx, struct image *image, int status),
+		   void *ctx);
+
 /** kernel_names() - name kernel addresses, see kallsyms_resolve(); as image_names() */
 int kernel_names(struct image_store *s, const uint64_t *addrs, size_t n, names_cb cb, void *ctx);
 

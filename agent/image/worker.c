@@ -154,16 +154,32 @@ static int do_names(struct worker *w, struct request *r, struct buf *out)
 	return err;
 }
 
-static int do_rows(struct request *r, struct job_reply *reply, struct buf *out)
+static int identify(struct request *r, struct job_reply *reply, struct elf_image **img)
 {
-	_cleanup_elf_ struct elf_image *img = NULL;
-	int err = elf_image_open(r->fd, &img);
+	int err = elf_image_open(r->fd, img);
 
 	if (err)
 		return err;
-	reply->build_id_len = (uint32_t)img->build_id_len;
-	memcpy(reply->build_id, img->build_id, img->build_id_len);
-	memcpy(reply->debuglink, img->debuglink, sizeof(reply->debuglink));
+	reply->build_id_len = (uint32_t)(*img)->build_id_len;
+	memcpy(reply->build_id, (*img)->build_id, (*img)->build_id_len);
+	memcpy(reply->debuglink, (*img)->debuglink, sizeof(reply->debuglink));
+	return 0;
+}
+
+static int do_identify(struct request *r, struct job_reply *reply)
+{
+	_cleanup_elf_ struct elf_image *img = NULL;
+
+	return identify(r, reply, &img);
+}
+
+static int do_rows(struct request *r, struct job_reply *reply, struct buf *out)
+{
+	_cleanup_elf_ struct elf_image *img = NULL;
+	int err = identify(r, reply, &img);
+
+	if (err)
+		return err;
 	err = rows_build(img, out);
 	/* An image without rows still has a build ID. */
 	return err == -ENODATA ? 0 : err;
@@ -201,6 +217,8 @@ static int do_job(struct worker *w, struct request *r, struct job_reply *reply, 
 		return do_text(kallsyms_resolve, r, out);
 	case JOB_ALLOC:
 		return do_alloc(r, out);
+	case JOB_IDENTIFY:
+		return do_identify(r, reply);
 	case JOB_PERFMAP:
 		return do_text(perfmap_resolve, r, out);
 	default:

@@ -51,6 +51,9 @@ static struct http_server *server;
 static struct shared *shared;
 static unsigned int port;
 static struct http_request *kept[KEPT_MAX];
+/* Answers what a test has of its own; false for what it does not know. */
+static bool (*also)(struct http_request *req);
+
 /* --- the server's side --- */
 
 static inline unsigned int count_fds(void)
@@ -162,6 +165,8 @@ static inline void handle(struct http_request *req, void *ctx)
 	const char *path = http_path(req);
 
 	assert_ptr_equal(ctx, &loop);
+	if (also && also(req))
+		return;
 	if (strcmp(path, "/later") == 0) {
 		shared->later++;
 		reply_later(req);

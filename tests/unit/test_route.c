@@ -55,6 +55,28 @@ static void test_endpoints(void **state)
 	}
 }
 
+static void test_beside(void **state)
+{
+	struct route r;
+
+	(void)state;
+	assert_int_equal(route_parse("/debug/bundle", NULL, NULL, &self, &r), ROUTE_OK);
+	assert_int_equal(r.endpoint, ENDPOINT_BUNDLE);
+	assert_int_equal(r.target.pid, 4711);
+	assert_int_equal(route_parse("/pid/7/debug/buildids", "8", NULL, &self, &r), ROUTE_OK);
+	assert_int_equal(r.endpoint, ENDPOINT_BUILDIDS);
+	assert_int_equal(r.target.pid, 7);
+	assert_string_equal(r.prefix, "/pid/7");
+	assert_int_equal(route_parse("/debug/bundle", NULL, "a b", &self, &r), ROUTE_OK);
+	assert_string_equal(r.prefix, "/comm/a%20b");
+	assert_string_equal(endpoint_name(r.endpoint), "");
+	assert_int_equal(route_parse("/pid/x/debug/bundle", NULL, NULL, &self, &r),
+			 ROUTE_BAD_TARGET);
+	assert_int_equal(route_parse("/debug/bundle/", NULL, NULL, &self, &r), ROUTE_NOT_FOUND);
+	assert_int_equal(route_parse("/debug/bundles", NULL, NULL, &self, &r), ROUTE_NOT_FOUND);
+	assert_int_equal(route_parse("/pid/x/debug/no", NULL, NULL, &self, &r), ROUTE_NOT_FOUND);
+}
+
 static void expect_result(const char *path, enum route_result want)
 {
 	struct route r;
@@ -310,11 +332,12 @@ static void test_index_of_target(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_endpoints),	cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_targets),		cmocka_unit_test(test_bad_targets),
-		cmocka_unit_test(test_query_targets),	cmocka_unit_test(test_redirects),
-		cmocka_unit_test(test_names),		cmocka_unit_test(test_index),
-		cmocka_unit_test(test_index_of_target), cmocka_unit_test(test_index_deadlock),
+		cmocka_unit_test(test_endpoints),      cmocka_unit_test(test_beside),
+		cmocka_unit_test(test_unknown),	       cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_bad_targets),    cmocka_unit_test(test_query_targets),
+		cmocka_unit_test(test_redirects),      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_index),	       cmocka_unit_test(test_index_of_target),
+		cmocka_unit_test(test_index_deadlock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
