@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "box/buildids.h"
 #include "box/bundle.h"
+#include "box/metrics.h"
 #include "box/overhead.h"
 #include "box/pages.h"
 #include "base/loop.h"
@@ -184,7 +185,7 @@ static void handle(struct http_request *req, void *ctx)
 	struct agent *a = ctx;
 	struct route route;
 
-	if (pages_serve(req) || overhead_serve(&a->armed, req))
+	if (pages_serve(req) || overhead_serve(&a->armed, req) || metrics_serve(&a->armed, req))
 		return;
 	switch (route_parse(http_path(req), http_param(req, "pid"), http_param(req, "comm"),
 			    &a->target, &route)) {

@@ -49,6 +49,8 @@ static const struct bundle_part parts[] = {
 	 "build ID and path of all that is mapped to be executed"},
 	{"overhead.txt", "/debug/overhead", BUNDLE_MIDDLE, false, false, NULL,
 	 "what was hooked in the middle of the bundle, and what it cost"},
+	{"metrics.txt", "/metrics", BUNDLE_MIDDLE, false, false, NULL,
+	 "the agent's own counters, as Prometheus reads them"},
 	{"threads-after.txt", "/debug/pprof/goroutine?debug=2", BUNDLE_END, true, false, NULL,
 	 "threads.txt at the end: what stands in both has not moved"},
 	TOTAL("heap", heap),

@@ -86,9 +86,9 @@ static void put_json(struct buf *out, const char *text)
 }
 
 /*
- * https://prometheus.io/docs/prometheus/latest/http_sd/: groups of targets with labels. A scraper
- * puts __profile_path_prefix__ before the path of each profile (Parca, Alloy), so one address
- * serves every process.
+ * https://prometheus.io/docs/prometheus/latest/http_sd/: groups of targets with labels. Alloy puts
+ * __profile_path_prefix__ before the path of each profile, so one address serves every process;
+ * Parca is told to, by a relabel rule.
  */
 static void put_target(struct buf *out, const char *host, const struct box_process *p)
 {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/counters.h"
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -203,11 +204,13 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 		break;
 	case PERF_RECORD_LOST:
 	case PERF_RECORD_LOST_SAMPLES:
+		counter_add(COUNTER_LOST_CPU, r.lost);
 		for (c = e->captures; c; c = c->next)
 			if (c->set == set)
 				c->lost += r.lost;
 		break;
 	case PERF_RECORD_THROTTLE:
+		counter_add(COUNTER_THROTTLED, 1);
 		for (c = e->captures; c; c = c->next)
 			c->throttled += c->set == set;
 		break;

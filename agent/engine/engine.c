@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/counters.h"
 #include "../base/loop.h"
 #include "../heap/allocator.h"
 #include "../heap/watch.h"
@@ -201,6 +202,7 @@ static void handle_side(void *owner, struct cpu_ring *ring, const struct perf_ev
 		break;
 	case PERF_RECORD_LOST:
 	case PERF_RECORD_LOST_SAMPLES:
+		counter_add(COUNTER_LOST_SIDE, r.lost);
 		captures_side_lost(e, r.lost);
 		waits_side_lost(e, r.lost);
 		heaps_side_lost(e, r.lost);

@@ -2,6 +2,7 @@
 #include <linux/futex.h>
 #include <sys/uio.h>
 
+#include "../base/counters.h"
 #include "../base/cleanup.h"
 #include "../image/store.h"
 #include "sched.h"
@@ -94,6 +95,7 @@ static void handle_lost(struct sched *s, enum sched_set set, const struct record
 {
 	if (r->type != PERF_RECORD_LOST && r->type != PERF_RECORD_LOST_SAMPLES)
 		return;
+	counter_add(COUNTER_LOST_SCHED, r->lost);
 	if (set == SCHED_TIMES)
 		s->lost += r->lost;
 	else

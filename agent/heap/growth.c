@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "../base/counters.h"
 #include "../base/cleanup.h"
 #include "../base/loop.h"
 #include "../engine/clock.h"
@@ -185,6 +186,12 @@ static void fault(struct heap_watch *w, const struct record *r)
 	heap_watch_take(w, r, b);
 }
 
+static void lost(struct heap_watch *w, uint64_t n)
+{
+	counter_add(COUNTER_LOST_HEAP, n);
+	w->lost += n;
+}
+
 static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
 {
 	struct heap_watch *w = owner;
@@ -196,7 +203,7 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	if (r.type == PERF_RECORD_SAMPLE)
 		fault(w, &r);
 	else if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		w->lost += r.lost;
+		lost(w, r.lost);
 }
 
 /*

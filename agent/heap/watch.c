@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/counters.h"
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -200,6 +201,12 @@ static void handle_raw(struct heap_watch *w, const struct record *r)
 	}
 }
 
+static void lost(struct heap_watch *w, uint64_t n)
+{
+	counter_add(COUNTER_LOST_HEAP, n);
+	w->lost += n;
+}
+
 static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
 {
 	struct heap_watch *w = owner;
@@ -211,7 +218,7 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	if (r.type == PERF_RECORD_SAMPLE)
 		handle_raw(w, &r);
 	else if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		w->lost += r.lost;
+		lost(w, r.lost);
 }
 
 /* Tells the programs which ring belongs to which CPU. */

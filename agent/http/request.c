@@ -333,9 +333,20 @@ static void log_request(const struct http_request *req)
 		 outcome, seconds);
 }
 
+static void count_request(struct http_request *req)
+{
+	unsigned int class = req->status / 100;
+
+	if (req->state == REQUEST_NEW)
+		return;
+	req->env->stats.requests[class < HTTP_CLASSES ? class : 0]++;
+	req->env->stats.bytes += req->bytes;
+}
+
 void request_completed(struct http_request *req)
 {
 	log_request(req);
+	count_request(req);
 	request_lose(req);
 	req->conn = NULL;
 	stream_forget(req->stream);

@@ -29,6 +29,7 @@
  * @resumed: libmicrohttpd has got a connection back, and must be run; with @server
  * @server: for @resumed
  * @all: every request that has not been freed
+ * @stats: of those that are over
  */
 struct request_env {
 	struct loop *loop;
@@ -39,6 +40,7 @@ struct request_env {
 	void (*resumed)(struct http_server *server);
 	struct http_server *server;
 	struct http_request *all;
+	struct http_stats stats;
 };
 
 enum request_state {

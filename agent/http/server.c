@@ -436,6 +436,16 @@ int http_ask(struct http_server *s, const char *target, http_answered answered, 
 	return ask_begin(&s->requests, target, answered, ctx, out);
 }
 
+const struct http_stats *http_server_stats(const struct http_server *s)
+{
+	return &s->requests.stats;
+}
+
+unsigned int http_server_connections(const struct http_server *s)
+{
+	return s->nconnections;
+}
+
 unsigned int http_server_port(const struct http_server *s)
 {
 	return listen_port(s->listener);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../base/buf.h"
 #include "access.h"
@@ -66,6 +67,25 @@ void http_server_destroy(struct http_server *s);
 
 /** http_server_port() - the port that is really listened on (the address may have said 0) */
 unsigned int http_server_port(const struct http_server *s);
+
+/* Of no answer, and 1xx to 5xx. */
+enum { HTTP_CLASSES = 6 };
+
+/**
+ * struct http_stats - what a server has done
+ * @requests: that are over, by the first digit of their status
+ * @bytes: of bodies that were sent
+ */
+struct http_stats {
+	uint64_t requests[HTTP_CLASSES];
+	uint64_t bytes;
+};
+
+/** http_server_stats() - since it was created */
+const struct http_stats *http_server_stats(const struct http_server *s);
+
+/** http_server_connections() - how many are open */
+unsigned int http_server_connections(const struct http_server *s);
 
 /** http_server_describe() - append the addresses that are bound now, see listen_describe() */
 void http_server_describe(const struct http_server *s, struct buf *out);

@@ -161,11 +161,24 @@ void comment_engine(struct profile *p, const struct engine *e, enum kpprof_engin
 		profile_comment(p, "no module: %s", engine_why(e));
 }
 
-void tally_add(struct tally *t, const struct stack *s)
+static struct tally all;
+
+static void count(struct tally *t, const struct stack *s)
 {
 	t->stacks++;
 	t->ends[s->end]++;
 	t->guessed += s->guesses > 0;
+}
+
+void tally_add(struct tally *t, const struct stack *s)
+{
+	count(t, s);
+	count(&all, s);
+}
+
+const struct tally *tally_all(void)
+{
+	return &all;
 }
 
 void comment_tally(struct profile *p, const struct tally *t)

@@ -93,6 +93,9 @@ struct tally {
 /** tally_add() - one more stack */
 void tally_add(struct tally *t, const struct stack *s);
 
+/** tally_all() - those of all profiles since the agent started */
+const struct tally *tally_all(void);
+
 /** comment_tally() - truncated and guessed stacks, by reason */
 void comment_tally(struct profile *p, const struct tally *t);
 

@@ -10,6 +10,7 @@
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "../base/counters.h"
 #include "../engine/engine.h"
 #include "../engine/find.h"
 #include "../http/server.h"
@@ -94,6 +95,7 @@ static void on_sample(void *ctx, const struct cpu_sample *s)
 	if (s->stack.guesses)
 		labels[n++] = r->label_guessed;
 	tally_add(&r->tally, &s->stack);
+	counter_add(COUNTER_CPU_SAMPLES, 1);
 	if (s->stack.process)
 		places_weigh(&r->places, s->stack.process, s->stack.maps, s->ns);
 	if (depth < 0 || profile_add(&r->profile, stack, (unsigned int)depth, labels + first,

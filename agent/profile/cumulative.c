@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/counters.h"
 #include "../base/cleanup.h"
 #include "../engine/engine.h"
 #include "../engine/find.h"
@@ -73,6 +74,7 @@ uint32_t cumulative_sample(struct cumulative *c, pid_t pid, const struct stack *
 	int64_t depth, sample;
 
 	tally_add(&c->tally, s);
+	counter_add(COUNTER_COUNTED, 1);
 	if (s->guesses) {
 		all[n] = cumulative_label(c, "unwind", "[guessed]");
 		n += all[n].key != 0;
