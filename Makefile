@@ -129,6 +129,17 @@ fuzz: ## each fuzz target for MINUTES (default 1)
 	@$(MAKE) --no-print-directory -j$$(nproc) fuzzers
 	@tests/fuzz/run minutes $(or $(MINUTES),1)
 
+# Everything that is measured against what one would use instead.
+BENCHES := parts deep pingpong mallocs
+
+.PHONY: bench
+bench: ## beside perf, bcc, gdb and others, on a machine that does nothing else; W=1 writes docs/performance.md
+	@tools/deps build check bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BENCHES:%=build/bench/%)
+	@tests/bench/quick $(if $(W),-w)
+	@tests/bench/native $(if $(W),-w)
+	@tests/bench/dump_cost 200 2000
+
 .PHONY: bench-quick
 bench-quick: ## the agent's pure parts in instructions, beside docs/performance.md
 	@tools/deps build bench
