@@ -18,6 +18,7 @@
 #include "../agent/http/params.h"
 #include "ctl_bundle.h"
 #include "ctl_print.h"
+#include "ctl_symbols.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOBODY = 3, EXIT_PERMISSION = 4 };
 
@@ -53,6 +54,11 @@ static const char usage_text[] =
 	"    --output=FILE  instead of the name that the agent gives it; - for the standard "
 	"output\n"
 	"                   PPROF_USER=NAME:PASSWORD in the environment, where one is needed\n"
+	"  symbols        names from unstripped files, on another machine; asks nobody\n"
+	"    --profile=FILE what was taken on the box\n"
+	"    --tree=DIR     programs, libraries and debug files, found by build ID\n"
+	"    --output=FILE  the profile with names\n"
+	"    --path=DIR     and links for PPROF_BINARY_PATH of google/pprof\n"
 	"  targets        what is armed and sampled now: by whom, until when, at what cost\n"
 	"\n"
 	"  -j, --json     print JSON\n"
@@ -78,6 +84,9 @@ struct options {
 	uint32_t seconds;
 	const char *comm;
 	const char *output;
+	const char *profile;
+	const char *tree;
+	const char *path;
 };
 
 /* One of the two is there. */
@@ -292,19 +301,72 @@ static uint32_t parse_number(const char *text, bool units)
 	return (uint32_t)(n * unit);
 }
 
+/* Options with a text; false for another one. */
+static bool take_text(struct options *o, int c, const char *text)
+{
+	const struct {
+		int c;
+		const char **to;
+	} texts[] = {
+		{'c', &o->comm}, {'o', &o->output}, {'P', &o->profile},
+		{'T', &o->tree}, {'D', &o->path},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		if (texts[i].c != c)
+			continue;
+		*texts[i].to = text;
+		return true;
+	}
+	return false;
+}
+
+/* Options with a number; 0, or the exit status. */
+static int take_number(struct options *o, int c, const char *text)
+{
+	const struct {
+		int c;
+		bool time;
+		uint32_t *to;
+		const char *wrong;
+	} numbers[] = {
+		{'p', false, &o->pid, "no process ID: "}, {'r', false, &o->rate, "no rate: "},
+		{'z', false, &o->hz, "no rate: "},	  {'l', true, &o->lease, "no time: "},
+		{'s', true, &o->seconds, "no time: "},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if (numbers[i].c != c)
+			continue;
+		*numbers[i].to = parse_number(text, numbers[i].time);
+		return *numbers[i].to ? 0 : usage(numbers[i].wrong, text);
+	}
+	return EXIT_USAGE;
+}
+
 /* Returns -1 to go on, or the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"json", no_argument, NULL, 'j'},	   {"pid", required_argument, NULL, 'p'},
-		{"comm", required_argument, NULL, 'c'},	   {"box", no_argument, NULL, 'b'},
-		{"hz", required_argument, NULL, 'z'},	   {"rate", required_argument, NULL, 'r'},
-		{"kernel", no_argument, NULL, 'k'},	   {"lease", required_argument, NULL, 'l'},
-		{"for", required_argument, NULL, 'l'},	   {"version", no_argument, NULL, 'V'},
-		{"seconds", required_argument, NULL, 's'}, {"output", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'},	   {0},
+		{"json", no_argument, NULL, 'j'},
+		{"pid", required_argument, NULL, 'p'},
+		{"comm", required_argument, NULL, 'c'},
+		{"box", no_argument, NULL, 'b'},
+		{"hz", required_argument, NULL, 'z'},
+		{"rate", required_argument, NULL, 'r'},
+		{"kernel", no_argument, NULL, 'k'},
+		{"lease", required_argument, NULL, 'l'},
+		{"for", required_argument, NULL, 'l'},
+		{"seconds", required_argument, NULL, 's'},
+		{"output", required_argument, NULL, 'o'},
+		{"profile", required_argument, NULL, 'P'},
+		{"tree", required_argument, NULL, 'T'},
+		{"path", required_argument, NULL, 'D'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "jh", longs, NULL)) >= 0) {
 		switch (c) {
@@ -314,39 +376,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'b':
 			o->box = true;
 			break;
-		case 'p':
-			o->pid = parse_number(optarg, false);
-			if (!o->pid)
-				return usage("no process ID: ", optarg);
-			break;
-		case 'c':
-			o->comm = optarg;
-			break;
 		case 'k':
 			o->kernel = true;
-			break;
-		case 'r':
-			o->rate = parse_number(optarg, false);
-			if (!o->rate)
-				return usage("no rate: ", optarg);
-			break;
-		case 'z':
-			o->hz = parse_number(optarg, false);
-			if (!o->hz)
-				return usage("no rate: ", optarg);
-			break;
-		case 'l':
-			o->lease = parse_number(optarg, true);
-			if (!o->lease)
-				return usage("no time: ", optarg);
-			break;
-		case 's':
-			o->seconds = parse_number(optarg, true);
-			if (!o->seconds)
-				return usage("no time: ", optarg);
-			break;
-		case 'o':
-			o->output = optarg;
 			break;
 		case 'V':
 			puts("kpprofctl " KPPROF_VERSION);
@@ -355,10 +386,19 @@ static int parse_options(int argc, char **argv, struct options *o)
 			fputs(usage_text, stdout);
 			return EXIT_SUCCESS;
 		default:
-			return EXIT_USAGE;
+			status = take_text(o, c, optarg) ? 0 : take_number(o, c, optarg);
+			if (status)
+				return status;
 		}
 	}
 	return -1;
+}
+
+static int do_symbols(const struct options *o)
+{
+	if (!o->profile || !o->tree || !o->output)
+		return usage("symbols needs --profile, --tree and --output", "");
+	return ctl_symbols(o->profile, o->tree, o->output, o->path) ? EXIT_REFUSED : EXIT_SUCCESS;
 }
 
 static int run(struct peer *p, const char *command, const char *arg, const struct options *o)
@@ -366,8 +406,11 @@ static int run(struct peer *p, const char *command, const char *arg, const struc
 	bool agent_only =
 		!strcmp(command, "arm") || !strcmp(command, "disarm") || !strcmp(command, "bundle");
 	struct client_status agent = {0};
-	int status = find_peer(p, agent_only, &agent);
+	int status;
 
+	if (!strcmp(command, "symbols"))
+		return do_symbols(o);
+	status = find_peer(p, agent_only, &agent);
 	if (status)
 		return status;
 	if (!strcmp(command, "on"))
@@ -388,7 +431,7 @@ static int run(struct peer *p, const char *command, const char *arg, const struc
 static bool is_command(const char *word)
 {
 	static const char *const words[] = {"on",  "off",    "status", "targets",
-					    "arm", "disarm", "bundle"};
+					    "arm", "disarm", "bundle", "symbols"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcmp(word, words[i]))
