@@ -102,6 +102,7 @@ static const struct kpprof_rows *rows_of(const char *path)
 	struct kpprof_rows *rows = calloc(1, sizeof(*rows));
 	struct buf block = {0};
 	struct elf_image *img;
+	__u32 *pages;
 	int fd = open(path, O_RDONLY | O_CLOEXEC), error;
 
 	if (!rows || fd < 0 || elf_image_open(fd, &img))
@@ -111,6 +112,11 @@ static const struct kpprof_rows *rows_of(const char *path)
 		error = rows_map(block.data, block.len, rows);
 	if (error)
 		errx(1, "no rows of %s: %s", path, strerror(-error));
+	/* As the module does with what is uploaded. */
+	pages = calloc(kpprof_rows_pages_max(rows->nrows), sizeof(*pages));
+	if (!pages)
+		errx(1, "no memory");
+	kpprof_rows_index(rows, pages);
 	elf_image_close(img);
 	close(fd);
 	return rows;
