@@ -7,7 +7,7 @@
 #include "../base/cleanup.h"
 #include "../http/params.h"
 #include "../http/server.h"
-#include "../locks/text.h"
+#include "../base/escape.h"
 #include "list.h"
 
 /* The verdict takes longer than a list: the page asks for it when it is there. */
@@ -81,7 +81,7 @@ static void serve_list(struct http_request *req, const struct buf *list)
 static void put_json(struct buf *out, const char *text)
 {
 	buf_puts(out, "\"");
-	text_json(text, strlen(text), out);
+	escape_json(text, strlen(text), out);
 	buf_puts(out, "\"");
 }
 

@@ -8,7 +8,7 @@
 #include "../engine/find.h"
 #include "../threads/dump.h"
 #include "parts.h"
-#include "text.h"
+#include "../base/escape.h"
 #include "waits.h"
 
 void locks_describe_lock(const struct lock *lock, struct buf *out)
@@ -35,10 +35,10 @@ static void describe_owner(const struct locks *l, uint32_t i, struct buf *out)
 	buf_printf(out, "%s %d", what, (int)wait->owner);
 	if (at >= 0) {
 		buf_printf(out, " \"%s\"",
-			   text_escape(l->tasks.threads[at].name, name, sizeof(name)));
+			   escape_line(l->tasks.threads[at].name, name, sizeof(name)));
 	} else if (!wait->owner_gone && proc_read(wait->owner, "comm", 64, &comm) == 0) {
 		comm.data[strcspn(comm.data, "\n")] = '\0';
-		buf_printf(out, " \"%s\"", text_escape(comm.data, name, sizeof(name)));
+		buf_printf(out, " \"%s\"", escape_line(comm.data, name, sizeof(name)));
 	}
 	/* A lock that was held during a fork is held for ever in the child. */
 	if (wait->owner_gone)

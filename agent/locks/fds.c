@@ -12,7 +12,7 @@
 #include "../engine/find.h"
 #include "pipes.h"
 #include "sockets.h"
-#include "text.h"
+#include "../base/escape.h"
 
 /*
  * Names that are looked up in one dump, each a walk through a table: further ones remain numbers.
@@ -108,7 +108,7 @@ enum wait_kind fd_describe(struct fds *f, pid_t pid, unsigned int fd, bool write
 		describe_socket(f, pid, ino, out);
 		return WAIT_NET;
 	}
-	text_escape(link, out, FD_TEXT_MAX);
+	escape_line(link, out, FD_TEXT_MAX);
 	return WAIT_IO;
 }
 

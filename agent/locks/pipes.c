@@ -12,7 +12,7 @@
 #include "../base/buf.h"
 #include "../base/cleanup.h"
 #include "../engine/find.h"
-#include "text.h"
+#include "../base/escape.h"
 
 /* Descriptors that are looked at in one walk: some 50 ms. */
 enum { PIPE_FDS_MAX = 50000 };
@@ -120,7 +120,7 @@ pid_t pipes_peer(const struct pipes *p, uint64_t ino, pid_t pid, bool write,
 	name[0] = '\0';
 	if (found && proc_read(found, "comm", TARGET_COMM_MAX, &comm) == 0) {
 		comm.data[strcspn(comm.data, "\n")] = '\0';
-		text_escape(comm.data, name, TARGET_COMM_MAX);
+		escape_line(comm.data, name, TARGET_COMM_MAX);
 	}
 	return found;
 }

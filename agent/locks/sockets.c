@@ -11,7 +11,7 @@
 #include "../base/buf.h"
 #include "../base/cleanup.h"
 #include "../engine/find.h"
-#include "text.h"
+#include "../base/escape.h"
 
 static const char *const protocols[] = {"tcp", "tcp6", "udp", "udp6", "unix"};
 
@@ -107,7 +107,7 @@ static bool unix_line(const char *line, uint64_t ino, char *out, size_t size)
 	    have != ino)
 		return false;
 	if (path[0])
-		snprintf(out, size, "unix socket %s", text_escape(path, escaped, sizeof(escaped)));
+		snprintf(out, size, "unix socket %s", escape_line(path, escaped, sizeof(escaped)));
 	else
 		snprintf(out, size, "unix socket without a name");
 	return true;

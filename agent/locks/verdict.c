@@ -4,7 +4,7 @@
 
 #include "../threads/dump.h"
 #include "parts.h"
-#include "text.h"
+#include "../base/escape.h"
 #include "verdict.h"
 
 /* What one verdict shows; the rest is counted. */
@@ -23,7 +23,7 @@ static void tell_thread(const struct teller *t, uint32_t i)
 	char name[4 * sizeof(thread->name)];
 
 	buf_printf(t->out, "thread %d \"%s\"", (int)thread->tid,
-		   text_escape(thread->name, name, sizeof(name)));
+		   escape_line(thread->name, name, sizeof(name)));
 	if (t->l->tasks.nprocesses > 1)
 		buf_printf(t->out, " of process %d", (int)thread->pid);
 }

@@ -4,7 +4,7 @@
 
 #include "../base/cleanup.h"
 #include "../threads/dump.h"
-#include "text.h"
+#include "../base/escape.h"
 #include "verdict.h"
 #include "waits.h"
 
@@ -18,7 +18,7 @@ struct writer {
 static void put_string(const struct writer *w, const char *key, const char *value)
 {
 	buf_printf(w->out, ", \"%s\": \"", key);
-	text_json(value, strlen(value), w->out);
+	escape_json(value, strlen(value), w->out);
 	buf_puts(w->out, "\"");
 }
 
@@ -42,7 +42,7 @@ static void put_frames(const struct writer *w, uint32_t i)
 		if (!len)
 			continue;
 		buf_printf(w->out, "%s\"", sep);
-		text_json(line, len, w->out);
+		escape_json(line, len, w->out);
 		buf_puts(w->out, "\"");
 		sep = ", ";
 	}
@@ -57,7 +57,7 @@ static void put_thread(const struct writer *w, uint32_t i)
 	char name[4 * sizeof(t->name)];
 
 	buf_printf(w->out, "{\"pid\": %d, \"tid\": %d", (int)t->pid, (int)t->tid);
-	put_string(w, "name", text_escape(t->name, name, sizeof(name)));
+	put_string(w, "name", escape_line(t->name, name, sizeof(name)));
 	put_string(w, "kind", wait_kind_name(wait->kind));
 	put_string(w, "reason", wait->reason);
 	put_string(w, "detail", wait->detail);

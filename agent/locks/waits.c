@@ -15,7 +15,6 @@
 #include "../threads/dump.h"
 #include "fds.h"
 #include "futex.h"
-#include "text.h"
 
 /* Where the detail of a wait comes from. */
 enum shape {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/cleanup.h"
+#include "../base/escape.h"
 #include "../base/loop.h"
 #include "../image/store.h"
 #include "../locks/locks.h"
@@ -14,19 +15,6 @@
 #include "report.h"
 
 #define NSEC_PER_MIN (60 * NSEC_PER_SEC)
-
-/* A thread's name is its own choice: it gets no quotes, backslashes or control characters past. */
-static void put_name(struct buf *out, const char *name)
-{
-	for (; *name; name++) {
-		unsigned char c = (unsigned char)*name;
-
-		if (c < ' ' || c >= 0x7f || c == '"' || c == '\\')
-			buf_printf(out, "\\x%02x", c);
-		else
-			buf_append(out, name, 1);
-	}
-}
 
 static void put_string(const struct report *r, struct buf *out, uint32_t string)
 {
@@ -201,12 +189,13 @@ void report_verdict(const struct report *r, struct buf *out)
 
 static void put_head(const struct report *r, struct buf *out, size_t i, const struct dump_thread *t)
 {
+	char name[5 * sizeof(t->name)];
+
 	buf_printf(out, "goroutine %d [%s", (int)t->tid, report_reason(r, i));
 	if (t->state_ns >= NSEC_PER_MIN)
 		buf_printf(out, ", %llu minutes", (unsigned long long)(t->state_ns / NSEC_PER_MIN));
-	buf_puts(out, "]:\n# thread \"");
-	put_name(out, t->name);
-	buf_printf(out, "\", process %d, %s", (int)t->pid, thread_state(t->state));
+	buf_printf(out, "]:\n# thread \"%s\", process %d, %s",
+		   escape_line(t->name, name, sizeof(name)), (int)t->pid, thread_state(t->state));
 	if (t->state_ns && t->state != 'R')
 		buf_printf(out, " for %.3f s", (double)t->state_ns / NSEC_PER_SEC);
 	buf_puts(out, "\n");

@@ -18,7 +18,7 @@
 #include "../../agent/locks/lock.h"
 #include "../../agent/locks/park.h"
 #include "../../agent/locks/sockets.h"
-#include "../../agent/locks/text.h"
+#include "../../agent/base/escape.h"
 #include "../../agent/threads/dump.h"
 
 /* Memory of 1 KiB, and a process with threads 100 to 109. */
@@ -292,9 +292,9 @@ static void test_text(void **state)
 	char out[16];
 
 	(void)state;
-	assert_string_equal(text_escape("a b\n\"\xff", out, sizeof(out)), "a b\\x0a\\x22\\xff");
-	assert_string_equal(text_escape("0123456789abcdefgh", out, sizeof(out)), "0123456789abcde");
-	text_json("a\"\\\n\xc3", 5, &json);
+	assert_string_equal(escape_line("a b\n\"\xff", out, sizeof(out)), "a b\\x0a\\x22\\xff");
+	assert_string_equal(escape_line("0123456789abcdefgh", out, sizeof(out)), "0123456789abcde");
+	escape_json("a\"\\\n\xc3", 5, &json);
 	buf_append(&json, "", 1);
 	assert_string_equal(json.data, "a\\\"\\\\\\u000a?");
 }

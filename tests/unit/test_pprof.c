@@ -145,7 +145,7 @@ static bool top_row(const char *function, double *flat, double *cum)
 
 static void expect_row(const char *function, double flat, double cum)
 {
-	double have_flat, have_cum;
+	double have_flat = 0, have_cum = 0;
 
 	if (!top_row(function, &have_flat, &have_cum))
 		fail_msg("no row for %s in:\n%s", function, text);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "text.h"
+#include "escape.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../base/buf.h"
+#include "buf.h"
 
-const char *text_escape(const char *s, char *out, size_t size)
+const char *escape_line(const char *s, char *out, size_t size)
 {
 	size_t n = 0;
 
@@ -26,7 +26,7 @@ const char *text_escape(const char *s, char *out, size_t size)
 	return out;
 }
 
-void text_json(const char *s, size_t len, struct buf *out)
+void escape_json(const char *s, size_t len, struct buf *out)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
