@@ -10,13 +10,10 @@
 #include <linux/minmax.h>
 #include <linux/types.h>
 
+#include "../uapi/kpprof.h"
+
 /* How often rates have been doubled. */
 extern unsigned int kpprof_governor_slowed;
-
-/* Where a rate of zero, all waits, begins to be doubled; nanoseconds. */
-#define KPPROF_GOVERNOR_LEAST 2048ull
-/* Where it ends: what a count in units of 1 / KPPROF_COUNT_ONE can bear. */
-#define KPPROF_GOVERNOR_MOST (1ull << 46)
 
 /** kpprof_governor_rate() - the rate that a wait is picked at. Context: any */
 static inline u64 kpprof_governor_rate(u64 rate)
@@ -25,7 +22,7 @@ static inline u64 kpprof_governor_rate(u64 rate)
 
 	if (likely(!slowed))
 		return rate;
-	return min(max(rate, KPPROF_GOVERNOR_LEAST) << slowed, KPPROF_GOVERNOR_MOST);
+	return min(max(rate, KPPROF_SLOWED_LEAST) << slowed, KPPROF_SLOWED_MOST);
 }
 
 /** kpprof_governor_run() - look after the cost, or do not any more. Context: task, kpprof_lock held

@@ -108,6 +108,7 @@ static void switch_out(struct kpprof_watched *t, struct task_struct *task, bool 
 	t->out = now;
 	t->runnable = preempt || !state;
 	t->uninterruptible = state & TASK_UNINTERRUPTIBLE;
+	t->stopped = state & (__TASK_STOPPED | __TASK_TRACED);
 	WRITE_ONCE(t->woken, 0);
 	if (!t->runnable && t->what & KPPROF_WATCH_MUTEX)
 		kpprof_futex_sleep(t, task, now);
@@ -139,6 +140,8 @@ static void switch_in(struct kpprof_watched *t, struct task_struct *task, u64 no
 		p->flags |= KPPROF_SCHED_IOWAIT;
 	if (t->uninterruptible)
 		p->flags |= KPPROF_SCHED_DEEP;
+	if (t->stopped)
+		p->flags |= KPPROF_SCHED_STOPPED;
 }
 
 /* Context: interrupts off. Whether this call of a probe is timed, and since when. */

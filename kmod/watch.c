@@ -37,7 +37,9 @@ bool kpprof_look_at(const struct task_struct *task, struct kpprof_look *look)
 		if (!(look->arms & BIT(i)))
 			continue;
 		look->what |= READ_ONCE(watches[i].what);
-		look->rate = min(look->rate, READ_ONCE(watches[i].rate));
+		/* One that does not look at waits has nothing to say about them. */
+		if (READ_ONCE(watches[i].what) & (KPPROF_WATCH_BLOCK | KPPROF_WATCH_MUTEX))
+			look->rate = min(look->rate, READ_ONCE(watches[i].rate));
 	}
 	return look->what;
 }

@@ -16,7 +16,7 @@ struct task_struct;
 
 /**
  * struct kpprof_look - how a thread is watched
- * @rate: the lowest of its watches, in nanoseconds
+ * @rate: the lowest of its watches that look at waits, in nanoseconds
  * @what: enum kpprof_watch bits of all of them
  * @arms: bit i: watch i
  */

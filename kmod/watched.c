@@ -104,7 +104,7 @@ static void dispose(struct kpprof_watched *t)
 {
 	kpprof_futex_forget(t);
 	if (atomic_read(&t->queued) == QUEUED && cancel(t->task, &t->work)) {
-		kpprof_count(sched_dropped);
+		/* Nobody wants to know any more. */
 		work_done();
 	} else if (atomic_cmpxchg(&t->queued, QUEUED, ORPHANED) == QUEUED) {
 		return;

@@ -66,6 +66,7 @@ struct kpprof_pending {
  * @arms: watches
  * @runnable: was switched out without going to sleep
  * @uninterruptible: sleeps so that no signal wakes it
+ * @stopped: by a signal, or a debugger
  * @word: futex word that it sleeps on, as futex.h names it; 0 for none
  * @word_mm: whose; only compared
  * @word_since: since when
@@ -93,6 +94,7 @@ struct kpprof_watched {
 	u8 arms;
 	bool runnable;
 	bool uninterruptible;
+	bool stopped;
 	bool word_on_stack;
 	u32 word_op;
 	u32 word_val;

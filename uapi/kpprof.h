@@ -83,7 +83,8 @@
  *                                     then stand for the rate. 0 or absent: all waits; at most
  *                                     KPPROF_RATE_MAX
  *
- *     A thread that several watches look at is told of once, at the lowest of their rates.
+ *     A thread that several watches look at is told of once, at the lowest of their rates; one that
+ *     is for new threads alone has none.
  *
  * KPPROF_CMD_DISARM
  *
@@ -558,12 +559,18 @@ enum kpprof_watch {
 #define KPPROF_WATCH_ALL 7
 #define KPPROF_RATE_MAX	 (1ull << 40)
 
+/* A rate that the governor has doubled n times (KPPROF_A_SLOWED) is max(rate, _LEAST) << n, and at
+ * most _MOST, which a count in units of 1 / KPPROF_COUNT_ONE can bear. Nanoseconds. */
+#define KPPROF_SLOWED_LEAST 2048ull
+#define KPPROF_SLOWED_MOST  (1ull << 46)
+
 /* struct kpprof_sched_record: flags */
 #define KPPROF_SCHED_STACK     1  /* the stack follows in kpprof_stack records */
 #define KPPROF_SCHED_PREEMPTED 2  /* the thread could run all the time: it waited for a CPU */
 #define KPPROF_SCHED_IOWAIT    4  /* the kernel counted it as waiting for a disk */
 #define KPPROF_SCHED_DEEP      8  /* it slept uninterruptibly */
 #define KPPROF_SCHED_ON_STACK  16 /* MUTEX: the word is in the frame of the function that waits */
+#define KPPROF_SCHED_STOPPED   32 /* a signal or a debugger had stopped it */
 
 /* Waits are counted in units of 1 / KPPROF_COUNT_ONE. */
 #define KPPROF_COUNT_ONE 65536
