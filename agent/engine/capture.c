@@ -309,26 +309,14 @@ static struct cpu_set *nearest_set(struct engine *e, unsigned int hz, bool box)
 	return best;
 }
 
-static unsigned int free_arm(const struct engine *e)
-{
-	unsigned int used = 0, arm = 0;
-
-	for (const struct cpu_set *s = e->cpu_sets; s; s = s->next)
-		if (s->module)
-			used |= 1u << s->arm;
-	while (used & 1u << arm)
-		arm++;
-	return arm;
-}
-
 /* The events of other arms are for other rings. */
 static int open_module_events(struct engine *e, struct cpu_set *s)
 {
 	const uint32_t ids[] = {s->module->cpu, s->module->stack};
 	struct event_spec specs[ARRAY_SIZE(ids)];
-	char filter[32];
+	char filter[64];
 
-	snprintf(filter, sizeof(filter), "arm == %u", s->arm);
+	snprintf(filter, sizeof(filter), "arm == %u && context < %d", s->arm, __KPPROF_CONTEXTS);
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		specs[i] = (struct event_spec){
 			.filter = filter,
@@ -353,9 +341,14 @@ static int open_module_set(struct engine *e, struct cpu_set *s)
 
 	s->cycles = clock_counts_cycles();
 	s->module = kmod_events(e->kmod);
-	s->arm = free_arm(e);
+	err = kmod_arm_get(e->kmod, &s->arm);
+	if (err) {
+		snprintf(e->why, sizeof(e->why), "all arms of the module are in use");
+		return err;
+	}
 	err = open_module_events(e, s);
 	if (err) {
+		kmod_arm_put(e->kmod, s->arm);
 		snprintf(e->why, sizeof(e->why), "the module's trace events: %s", strerror(-err));
 		return err;
 	}
@@ -363,6 +356,7 @@ static int open_module_set(struct engine *e, struct cpu_set *s)
 	if (err) {
 		snprintf(e->why, sizeof(e->why), "the module refuses: %s",
 			 *kmod_error(e->kmod) ? kmod_error(e->kmod) : strerror(-err));
+		kmod_arm_put(e->kmod, s->arm);
 		engine_set_close(e, s->events);
 	}
 	return err;
@@ -378,11 +372,7 @@ static bool try_module(struct engine *e, struct cpu_set *s)
 		return true;
 	}
 	s->module = NULL;
-	/* Captures that use it go on with it. */
-	for (const struct cpu_set *other = e->cpu_sets; other; other = other->next)
-		if (other->module)
-			return false;
-	engine_kmod_close(e);
+	engine_kmod_unused(e);
 	return false;
 }
 

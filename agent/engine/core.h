@@ -21,6 +21,7 @@ struct allocator;
 struct cpu_set;
 struct heap_watch;
 struct kmod;
+struct module_waits;
 struct sched;
 struct wait_watch;
 
@@ -41,6 +42,7 @@ struct wait_watch;
  * @watches: of waits, and @dice, which choose among them; waits.c
  * @heaps: watches of heaps, and @allocators, which were found lately; heap/
  * @sched: the scheduler's trace events, while a watch uses them; sched.c
+ * @module_waits: the module's, while a watch uses them; module_waits.c
  * @users: see engine_use()
  * @kmod: the module, while somebody uses it and a little longer
  * @why: see engine_why()
@@ -63,6 +65,7 @@ struct engine {
 	struct heap_watch *heaps;
 	struct allocator *allocators;
 	struct sched *sched;
+	struct module_waits *module_waits;
 	unsigned int users;
 	struct loop_timer tick;
 	struct loop_timer linger;
@@ -111,6 +114,9 @@ int engine_kmod_open(struct engine *e);
 /** engine_kmod_close() - its socket is what the module holds on to: without it nothing is uploaded,
  * and it can be unloaded */
 void engine_kmod_close(struct engine *e);
+
+/** engine_kmod_unused() - what was tried with the module failed: close it if nobody else uses it */
+void engine_kmod_unused(struct engine *e);
 
 /*
  * What captures and watches are told by engine.c: side records after the processes know them, and

@@ -55,6 +55,12 @@ void engine_kmod_close(struct engine *e)
 	e->kmod = NULL;
 }
 
+void engine_kmod_unused(struct engine *e)
+{
+	if (e->kmod && kmod_is_idle(e->kmod))
+		engine_kmod_close(e);
+}
+
 static void linger(struct loop_timer *t)
 {
 	struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, linger));

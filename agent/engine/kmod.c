@@ -31,6 +31,8 @@ struct kmod {
 	/* Of this connection; an image carries that of the one which uploaded it. */
 	uint32_t serial;
 	bool full;
+	/* Bits of those in use. */
+	uint32_t arms;
 };
 
 const struct record_module *kmod_events(const struct kmod *k)
@@ -53,6 +55,8 @@ static int take_status_attr(const struct nlattr *a, void *data)
 		events->cpu = mnl_attr_get_u32(a);
 	if (mnl_attr_get_type(a) == KPPROF_A_EVENT_STACK)
 		events->stack = mnl_attr_get_u32(a);
+	if (mnl_attr_get_type(a) == KPPROF_A_EVENT_SCHED)
+		events->sched = mnl_attr_get_u32(a);
 	return MNL_CB_OK;
 }
 
@@ -101,6 +105,32 @@ void kmod_close(struct kmod *k)
 	if (k)
 		genl_close(k->genl);
 	free(k);
+}
+
+struct genl *kmod_genl(struct kmod *k)
+{
+	return k->genl;
+}
+
+int kmod_arm_get(struct kmod *k, unsigned int *arm)
+{
+	for (*arm = 0; *arm < KPPROF_ARMS_MAX; ++*arm) {
+		if (k->arms & 1u << *arm)
+			continue;
+		k->arms |= 1u << *arm;
+		return 0;
+	}
+	return -EBUSY;
+}
+
+void kmod_arm_put(struct kmod *k, unsigned int arm)
+{
+	k->arms &= ~(1u << arm);
+}
+
+bool kmod_is_idle(const struct kmod *k)
+{
+	return !k->arms;
 }
 
 static struct nlmsghdr *begin_arm(struct kmod *k, uint8_t cmd, unsigned int arm)
@@ -158,6 +188,7 @@ void kmod_disarm(struct kmod *k, unsigned int arm)
 {
 	int err;
 
+	kmod_arm_put(k, arm);
 	begin_arm(k, KPPROF_CMD_DISARM, arm);
 	err = genl_send(k->genl, NULL, NULL);
 	if (err)

@@ -13,6 +13,7 @@
 
 #include "record.h"
 
+struct genl;
 struct image;
 struct image_store;
 struct kmod;
@@ -36,8 +37,24 @@ void kmod_close(struct kmod *k);
 const struct record_module *kmod_events(const struct kmod *k);
 
 /**
+ * kmod_arm_get() - the number of an arm that is not in use, for CPU samples or a watch
+ *
+ * Return: 0; -EBUSY when all are.
+ */
+int kmod_arm_get(struct kmod *k, unsigned int *arm);
+
+/** kmod_arm_put() - the number is not in use any more; the arm does not exist */
+void kmod_arm_put(struct kmod *k, unsigned int arm);
+
+/** kmod_is_idle() - whether no arm is in use */
+bool kmod_is_idle(const struct kmod *k);
+
+/** kmod_genl() - its socket, for requests of others */
+struct genl *kmod_genl(struct kmod *k);
+
+/**
  * kmod_arm() - make an arm, without processes
- * @arm: less than KPPROF_ARMS_MAX
+ * @arm: of kmod_arm_get()
  * @hz: samples per second and CPU
  * @box: of all processes
  * @cycles: in: count cycles; out: whether it does
@@ -52,7 +69,7 @@ int kmod_arm_pid(struct kmod *k, unsigned int arm, unsigned int hz, pid_t pid);
 /** kmod_disarm_pid() - no longer */
 void kmod_disarm_pid(struct kmod *k, unsigned int arm, pid_t pid);
 
-/** kmod_disarm() - end an arm */
+/** kmod_disarm() - end an arm; its number is not in use any more */
 void kmod_disarm(struct kmod *k, unsigned int arm);
 
 /**

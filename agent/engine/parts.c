@@ -5,6 +5,7 @@ void parts_deinit(struct parts *p)
 {
 	buf_deinit(&p->head);
 	buf_deinit(&p->stack);
+	buf_deinit(&p->sched);
 }
 
 static void begin(struct parts *p, const struct perf_event_header *h, const struct record_sample *s)
@@ -49,4 +50,19 @@ bool parts_join(struct parts *p, const struct perf_event_header *h,
 	}
 	buf_append(&p->stack, s->stack, s->stack_len);
 	return !s->stack_more && finish(p, module, r);
+}
+
+void parts_keep(struct parts *p, const struct perf_event_header *h)
+{
+	p->sched.len = 0;
+	buf_append(&p->sched, h, h->size);
+}
+
+bool parts_kept(struct parts *p, const struct record_module *module, struct record *r)
+{
+	bool there = p->sched.len && !buf_error(&p->sched);
+
+	p->sched.len = 0;
+	p->sched.error = 0;
+	return there && !record_parse_module((const void *)p->sched.data, module, r);
 }

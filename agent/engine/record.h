@@ -70,9 +70,11 @@ extern const uint64_t record_regs_mask;
  * @raw: the fields of a trace event, as tracefs.h finds them; NULL for other events
 
  * @addr: of record_parse_fault(): what was accessed
- * @raw: of record_parse_raw()
+ * @raw: of record_parse_raw(); of record_parse_module() a struct kpprof_sched_record, not aligned,
+ *	where it is one
  * @raw_len: bytes
- * @context: enum kpprof_context; always _TASK without the module, which alone knows
+ * @context: enum kpprof_context; always _TASK without the module, which alone knows; _SCHED is
+ *	not of a CPU sample
  */
 struct record_sample {
 	uint64_t ip;
@@ -152,10 +154,12 @@ int record_parse(const struct perf_event_header *h, struct record *out);
  * struct record_module - the numbers of the module's trace events, from its STATUS
  * @cpu: kpprof:kpprof_cpu
  * @stack: kpprof:kpprof_stack
+ * @sched: kpprof:kpprof_sched; 0 for a module that has none
  */
 struct record_module {
 	uint32_t cpu;
 	uint32_t stack;
+	uint32_t sched;
 };
 
 /**

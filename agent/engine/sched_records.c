@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <linux/futex.h>
-#include <sys/uio.h>
-
-#include "../base/counters.h"
 #include "../base/cleanup.h"
+#include "../base/counters.h"
 #include "../image/store.h"
+#include "futex_look.h"
 #include "sched.h"
 
 /* Who tells that a thread has left its CPU. */
@@ -132,26 +130,12 @@ void sched_handle_times(void *owner, struct cpu_ring *ring, const struct perf_ev
 		sched_out(&s->table, t, r.time, sr.prev_state, TOLD_TIMES, NULL);
 }
 
-/* Whether a word of the target is the number of one of its threads. */
-static bool is_thread(const struct sched *s, pid_t pid, int32_t word)
+static bool is_thread(const void *ctx, pid_t pid, pid_t tid)
 {
-	const struct sched_thread *t = word > 0 ? sched_find(&s->table, word) : NULL;
+	const struct sched *s = ctx;
+	const struct sched_thread *t = sched_find(&s->table, tid);
 
 	return t && t->pid == pid;
-}
-
-/* A look at what is beside the word, in the target's memory: what cannot be read says nothing. */
-static void look_beside(const struct sched *s, pid_t pid, uint64_t addr, struct futex_wait *fw)
-{
-	int32_t words[5] = {0};
-	struct iovec to = {words, sizeof(words)};
-	struct iovec from = {(void *)(addr - 8), sizeof(words)};
-
-	if (process_vm_readv(pid, &to, 1, &from, 1, 0) != sizeof(words))
-		return;
-	fw->near_thread = is_thread(s, pid, words[0]);
-	fw->near_owner = is_thread(s, pid, words[4]);
-	fw->near_flag = words[4] == FUTEX_PRIVATE_FLAG;
 }
 
 void sched_arrive(struct sched *s, struct sched_thread *t, const uint64_t *args, uint64_t sp)
@@ -162,10 +146,8 @@ void sched_arrive(struct sched *s, struct sched_thread *t, const uint64_t *args,
 		.own_frame = args[0] - sp < OWN_FRAME,
 	};
 
-	/* Where the value alone does not tell. */
-	if (fw.val == 2 || fw.val & FUTEX_WAITERS)
-		look_beside(s, t->pid, args[0], &fw);
-	futex_arrive(&s->futexes, &t->futex, t->pid, args[0], futex_word(&fw), t->since);
+	futex_arrive(&s->futexes, &t->futex, t->pid, args[0],
+		     futex_look(&fw, t->pid, args[0], is_thread, s), t->since);
 }
 
 void sched_handle_stacks(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
@@ -215,6 +197,7 @@ static void tell_release(struct sched *s, const struct record *r, const struct f
 		return;
 	n = release_note_of(h);
 	n->lock = futex_is_lock(fr);
+	n->count = 1;
 	for (struct wait_watch *w = s->engine->watches; w; w = w->next)
 		n->ns[w->slot] = futex_charge(&s->futexes, fr, w->started);
 	waits_release(s->engine, &wait_backend_perf, h);

@@ -35,7 +35,7 @@ static void tell(const struct wait_watch *w, const struct wait_note *n, struct w
 		fn = n->flush->open;
 		ctx = n->flush->ctx;
 	}
-	we->count = scale;
+	we->count = n->count > 0 && !n->flush ? n->count : scale;
 	if (n->kind != WAIT_RUNQUEUE) {
 		we->kind = n->kind;
 		we->ns = (double)(woken - from) * scale;
@@ -79,7 +79,7 @@ static void deliver_release(struct held *h, const struct stack *stack)
 		.tid = h->record.tid,
 		.thread = h->thread,
 		.kind = n->lock ? "mutex" : "signal",
-		.count = 1,
+		.count = n->count,
 	};
 
 	for (struct wait_watch *w = e->watches; w; w = w->next) {
@@ -118,13 +118,17 @@ static void walk(struct engine *e, struct held *h)
 		held_walk(&e->held, e->store, h);
 }
 
-static bool keeps(struct engine *e, const struct wait_watch *w, const struct wait_note *n,
-		  pid_t pid)
+/* Whether a wait is one of a watch at all. */
+static bool concerns(const struct wait_watch *w, const struct wait_backend *b,
+		     const struct wait_note *n, pid_t pid)
 {
-	uint64_t from = later(n->from, w->started);
+	return w->backend == b && w->what & WATCH_BLOCK && w->on_wait &&
+	       n->to > later(n->from, w->started) && members_has(&w->members, pid);
+}
 
-	return w->what & WATCH_BLOCK && w->on_wait && n->to > from &&
-	       members_has(&w->members, pid) && wait_is_kept(&e->dice, n->to - from, w->rate_ns);
+static bool keeps(struct engine *e, const struct wait_watch *w, const struct wait_note *n)
+{
+	return wait_is_kept(&e->dice, n->to - later(n->from, w->started), w->rate_ns);
 }
 
 static void want(struct held *h, struct wait_watch *w)
@@ -140,16 +144,20 @@ void waits_over(struct engine *e, const struct wait_backend *b, struct held *h)
 	n->flush = NULL;
 	h->deliver = deliver_wait;
 	for (struct wait_watch *w = e->watches; w; w = w->next)
-		if (w->backend == b && keeps(e, w, n, h->record.pid))
+		if (concerns(w, b, n, h->record.pid) && keeps(e, w, n))
 			want(h, w);
 	walk(e, h);
 }
 
-void waits_kept(struct engine *e, struct wait_watch *w, struct held *h)
+void waits_kept(struct engine *e, const struct wait_backend *b, struct held *h)
 {
-	wait_note_of(h)->flush = NULL;
+	struct wait_note *n = wait_note_of(h);
+
+	n->flush = NULL;
 	h->deliver = deliver_wait;
-	want(h, w);
+	for (struct wait_watch *w = e->watches; w; w = w->next)
+		if (concerns(w, b, n, h->record.pid))
+			want(h, w);
 	walk(e, h);
 }
 
@@ -172,7 +180,7 @@ void waits_release(struct engine *e, const struct wait_backend *b, struct held *
 {
 	h->deliver = deliver_release;
 	for (struct wait_watch *w = e->watches; w; w = w->next)
-		if (waits_release_wanted(w, b, h->record.pid))
+		if (waits_release_wanted(w, b, h->record.pid) && h->record.time >= w->started)
 			want(h, w);
 	walk(e, h);
 }

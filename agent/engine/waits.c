@@ -12,11 +12,11 @@
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../control/module.h"
-#include "kmod.h"
 #include "watch.h"
 
 /* In the order of preference. */
 static const struct wait_backend *const backends[] = {
+	&wait_backend_module,
 	&wait_backend_perf,
 };
 
@@ -75,6 +75,17 @@ void waits_side_lost(struct engine *e, uint64_t lost)
 		w->lost += lost;
 }
 
+static void flush_free(struct wait_flush *f)
+{
+	while (f->asked) {
+		struct held *h = f->asked;
+
+		f->asked = h->next;
+		held_free(h);
+	}
+	free(f);
+}
+
 /* A flush is through when what was before it, and the waits that go on, are delivered. Returns
  * whether one was: its callback may have changed the list of watches. */
 static bool flush_one(struct engine *e, struct wait_watch *w, uint64_t until)
@@ -91,7 +102,7 @@ static bool flush_one(struct engine *e, struct wait_watch *w, uint64_t until)
 		return false;
 	w->flushes = f->next;
 	f->end(f->ctx);
-	free(f);
+	flush_free(f);
 	return true;
 }
 
@@ -119,8 +130,7 @@ static int start_backend(struct engine *e, struct wait_watch *w)
 	int err = -ENODEV;
 
 	for (size_t i = 0; i < ARRAY_SIZE(backends) && err; i++) {
-		if (!backends[i] ||
-		    (module_mode() == ENGINE_MODULE && backends[i]->engine != KPPROF_ENGINE_MODULE))
+		if (module_mode() == ENGINE_MODULE && backends[i]->engine != KPPROF_ENGINE_MODULE)
 			continue;
 		w->backend = backends[i];
 		w->engine = backends[i]->engine;
@@ -136,7 +146,10 @@ int wait_watch_start(struct engine *e, struct wait_watch *w)
 
 	if (err)
 		return err;
-	w->lost = w->dropped = 0;
+	w->lost = w->dropped = w->busy_ns = 0;
+	w->budget = 0;
+	w->rate_now = w->rate_most = w->rate_ns;
+	w->priv = NULL;
 	w->held = 0;
 	w->flushes = NULL;
 	err = members_find(&w->members, &w->target);
@@ -170,6 +183,8 @@ int wait_watch_flush(struct engine *e, struct wait_watch *w,
 	while (*at)
 		at = &(*at)->next;
 	*at = f;
+	if (w->backend->ask)
+		w->backend->ask(e, w, f);
 	engine_drain_in(e, SETTLE_NS + NSEC_PER_MSEC);
 	return 0;
 }
@@ -200,7 +215,7 @@ void wait_watch_stop(struct engine *e, struct wait_watch *w)
 		struct wait_flush *f = w->flushes;
 
 		w->flushes = f->next;
-		free(f);
+		flush_free(f);
 	}
 	members_deinit(&w->members);
 	engine_read_end(e);

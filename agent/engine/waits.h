@@ -59,8 +59,10 @@ struct wait_event {
 /**
  * struct release_event - a thread let go of what others waited for
  * @kind: "mutex" or "signal": an unlock, or a condition variable's; static text
- * @ns: time of all threads that were queued, each from its arrival or the release before
- * @count: threads that waited
+ * @ns: time of all threads that were queued, each from its arrival or the release before, after
+ *	scaling
+ * @count: threads that it let go, after scaling: one for each that it woke, as Go counts; may be a
+ *	fraction
  */
 struct release_event {
 	pid_t pid;
@@ -98,6 +100,10 @@ struct create_event {
  * @lost: out: records that the kernel had no room for
  * @dropped: out: waits without a stack, of which copies would have cost too much; @on_wait has
  *their times, and releases leave them out
+ * @busy_ns: out: CPU time in the module's probes meanwhile, for whatever watch; 0 without it
+ * @budget: out: what these may cost, in thousandths of a CPU; 0 without the module
+ * @rate_now: out: what the rate is made to be in order to keep to that
+ * @rate_most: out: the same at its highest
  * @engine: out: what watches
  * @started: out: CLOCK_MONOTONIC ns when the hooks were there
  */
@@ -114,6 +120,10 @@ struct wait_watch {
 
 	uint64_t lost;
 	uint64_t dropped;
+	uint64_t busy_ns;
+	uint32_t budget;
+	uint64_t rate_now;
+	uint64_t rate_most;
 	enum kpprof_engine engine;
 	uint64_t started;
 

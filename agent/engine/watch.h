@@ -22,6 +22,8 @@ enum { WATCHES_MAX = 64 };
  * @engine: its name
  * @start: begin to watch; slot, members and start time of @w are set. 0 or -errno
  * @stop: end it
+ * @ask: a flush was asked for: look at what goes on, if that is to be done now; it may set the
+ *	time of the flush anew. May be NULL
  * @open: call waits_open() for each wait of the watch that goes on at @now, up to which all rings
  *	were read
  * @fork: a record of a new thread or process; may be NULL
@@ -33,6 +35,7 @@ struct wait_backend {
 	enum kpprof_engine engine;
 	int (*start)(struct engine *e, struct wait_watch *w);
 	void (*stop)(struct engine *e, struct wait_watch *w);
+	void (*ask)(struct engine *e, struct wait_watch *w, struct wait_flush *f);
 	void (*open)(struct engine *e, struct wait_watch *w, uint64_t now, struct wait_flush *f);
 	void (*fork)(struct engine *e, const struct record *r);
 	void (*exit)(struct engine *e, const struct record *r);
@@ -42,18 +45,22 @@ struct wait_backend {
 
 /* The scheduler's trace events, read through perf_event_open(2): sched.c. */
 extern const struct wait_backend wait_backend_perf;
+/* The module's, with the stacks that it has walked: module_waits.c. */
+extern const struct wait_backend wait_backend_module;
 
 /**
  * struct wait_flush - a wait_watch_flush() that is not through
  * @at: when it was asked for
  * @pending: open waits that are not delivered yet
  * @begun: open waits were asked for
+ * @asked: what @ask of the backend has found, each with a note; freed with the flush
  */
 struct wait_flush {
 	struct wait_flush *next;
 	uint64_t at;
 	unsigned int pending;
 	bool begun;
+	struct held *asked;
 	void (*open)(void *ctx, const struct wait_event *we);
 	void (*end)(void *ctx);
 	void *ctx;
@@ -66,7 +73,8 @@ struct wait_flush {
  * @from: when it began
  * @woken: from here on it only waited for a CPU; @from when it was preempted
  * @to: when it was over
- * @scale: waits that it stands for; 0: see wait_scale()
+ * @scale: what its time is multiplied with; 0: see wait_scale()
+ * @count: waits that it stands for; 0: as many as @scale says
  */
 struct wait_note {
 	struct wait_flush *flush;
@@ -75,15 +83,18 @@ struct wait_note {
 	uint64_t woken;
 	uint64_t to;
 	double scale;
+	double count;
 };
 
 /**
  * struct release_note - the same of a release
  * @lock: of a lock; else a signal
+ * @count: threads that it let go, after scaling
  * @ns: what it is charged with, by the slot of the watch: each has its own beginning
  */
 struct release_note {
 	bool lock;
+	double count;
 	uint64_t ns[WATCHES_MAX];
 };
 
@@ -119,10 +130,10 @@ static inline struct create_note *create_note_of(struct held *h)
  */
 void waits_over(struct engine *e, const struct wait_backend *b, struct held *h);
 
-/** waits_kept() - the same for one watch whose backend has chosen already: @scale of the note */
-void waits_kept(struct engine *e, struct wait_watch *w, struct held *h);
+/** waits_kept() - the same, of a backend that has chosen already: @scale and @count of the note */
+void waits_kept(struct engine *e, const struct wait_backend *b, struct held *h);
 
-/** waits_open() - deliver a wait that goes on; else as waits_kept() */
+/** waits_open() - deliver a wait of one watch that goes on; else as waits_kept() */
 void waits_open(struct engine *e, struct wait_watch *w, struct wait_flush *f, struct held *h);
 
 /** waits_release_wanted() - whether a watch wants releases by threads of @pid */

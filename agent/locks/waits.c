@@ -114,6 +114,28 @@ const char *wait_kind_name(enum wait_kind k)
 	return names[k];
 }
 
+static const struct call *find_call(long nr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].nr == nr)
+			return &calls[i];
+	return NULL;
+}
+
+static bool is_file_lock(const uint64_t args[6])
+{
+	return (int)args[1] == F_SETLKW || (int)args[1] == F_OFD_SETLKW;
+}
+
+enum wait_kind wait_call_kind(long nr, const uint64_t args[6])
+{
+	const struct call *call = find_call(nr);
+
+	if (!call)
+		return WAIT_OTHER;
+	return call->shape == SHAPE_FCNTL && !is_file_lock(args) ? WAIT_IO : call->kind;
+}
+
 static void set(struct wait_reason *out, enum wait_kind kind, const char *reason)
 {
 	out->kind = kind;
@@ -216,15 +238,12 @@ static void describe_file_lock(const struct dump_thread *t, struct fds *fds,
 
 static void describe_fcntl(const struct dump_thread *t, struct fds *fds, struct wait_reason *out)
 {
-	switch ((int)t->args[1]) {
-	case F_SETLKW:
-	case F_OFD_SETLKW:
+	if (is_file_lock(t->args)) {
 		describe_file_lock(t, fds, out);
-		break;
-	default:
-		set(out, WAIT_IO, "fcntl");
-		describe_fd(t, fds, true, out);
+		return;
 	}
+	set(out, WAIT_IO, "fcntl");
+	describe_fd(t, fds, true, out);
 }
 
 static void describe_epoll(const struct dump_thread *t, const struct fds *fds,
@@ -304,16 +323,14 @@ static void describe_restart(const struct dump_thread *t, struct wait_reason *ou
 static void describe_call(const struct space *s, const struct dump_thread *t, struct fds *fds,
 			  struct wait_reason *out)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		if (calls[i].nr != t->syscall)
-			continue;
-		set(out, calls[i].kind, calls[i].reason);
-		describe_shape(s, t, fds, calls[i].shape, out);
+	const struct call *call = find_call(t->syscall);
+
+	if (call) {
+		set(out, call->kind, call->reason);
+		describe_shape(s, t, fds, call->shape, out);
 		if (t->syscall == SYS_restart_syscall)
 			describe_restart(t, out);
-		break;
-	}
-	if (!out->reason[0]) {
+	} else {
 		set(out, WAIT_OTHER, "system call");
 		snprintf(out->detail, sizeof(out->detail), "number %ld", t->syscall);
 	}

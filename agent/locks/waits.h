@@ -4,6 +4,7 @@
 #define KPPROF_WAIT_REASON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "locks.h"
 #include "space.h"
@@ -43,6 +44,16 @@ struct wait_reason {
  */
 void wait_reason(const struct space *s, const struct dump_thread *t, struct fds *fds,
 		 struct wait_reason *out);
+
+/**
+ * wait_call_kind() - the kind of a wait in a 64-bit system call, as far as the call tells
+ * @nr: its number
+ * @args: its arguments
+ *
+ * Return: of a call on a descriptor WAIT_IO, whatever the descriptor is; WAIT_OTHER for a call that
+ * is not known.
+ */
+enum wait_kind wait_call_kind(long nr, const uint64_t args[6]);
 
 /** wait_kind_name() - "lock", "io"; "" for none */
 const char *wait_kind_name(enum wait_kind k);

@@ -121,6 +121,7 @@ const struct cumulative_kind block_profile = {
 	.stop = watched_stop,
 	.alive = watched_alive,
 	.cost = watched_cost,
+	.comment = watched_comment,
 };
 
 /* ---- what is answered */

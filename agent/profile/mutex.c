@@ -53,6 +53,7 @@ const struct cumulative_kind mutex_profile = {
 	.stop = watched_stop,
 	.alive = watched_alive,
 	.cost = watched_cost,
+	.comment = watched_comment,
 };
 
 static void text(const struct cumulative *c, const struct profile *p, struct buf *out)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "watched.h"
 
+#include "model.h"
+
 int watched_start(struct watched *w)
 {
 	const struct armed_spec *spec = &w->c.armed.spec;
@@ -42,4 +44,19 @@ void watched_cost(const struct cumulative *c, struct armed_cost *out)
 
 	out->lost = w->watch.lost;
 	out->dropped = w->watch.dropped;
+	out->cpu_ns = w->watch.busy_ns;
+	out->cpu_known = w->watch.engine == KPPROF_ENGINE_MODULE;
+}
+
+void watched_comment(const struct cumulative *c, struct profile *p)
+{
+	const struct wait_watch *w = &((const struct watched *)c)->watch;
+
+	if (w->rate_most == w->rate_ns)
+		return;
+	profile_comment(p,
+			"slowed by the governor, to keep the module within %u.%u %% of a CPU: "
+			"rate %llu ns at the most, %llu ns now",
+			w->budget / 10, w->budget % 10, (unsigned long long)w->rate_most,
+			(unsigned long long)w->rate_now);
 }

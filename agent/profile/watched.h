@@ -33,5 +33,7 @@ void watched_exit(void *ctx, pid_t pid, pid_t tid);
 bool watched_alive(const struct cumulative *c);
 void watched_stop(struct cumulative *c);
 void watched_cost(const struct cumulative *c, struct armed_cost *out);
+/** watched_comment() - whether the module's governor has chosen fewer waits than the rate says */
+void watched_comment(const struct cumulative *c, struct profile *p);
 
 #endif /* KPPROF_WATCHED_H */

@@ -21,6 +21,10 @@ static unsigned long look_at(const struct record *r)
 			sum += ((const unsigned char *)r->sample.chain)[i];
 		for (uint64_t i = 0; i < r->sample.stack_len; i++)
 			sum += r->sample.stack[i];
+		for (uint64_t i = 0; i < r->sample.nips * sizeof(uint64_t); i++)
+			sum += r->sample.ips[i];
+		for (uint64_t i = 0; i < r->sample.raw_len; i++)
+			sum += r->sample.raw[i];
 		break;
 	case PERF_RECORD_MMAP2:
 		sum += strlen(r->mmap.path);
@@ -39,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct perf_event_mmap_page page;
+	static const struct record_module module = {1, 2, 3};
 	static volatile unsigned long sink;
 	const struct perf_event_header *h;
 	struct ring ring = {.page = &page, .size = RING_BYTES};
@@ -68,6 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(copy, h, h->size);
 		record_time(copy, &time);
 		if (!record_parse(copy, &r))
+			sink += look_at(&r);
+		if (!record_parse_module(copy, &module, &r))
 			sink += look_at(&r);
 		free(copy);
 		ring_consume(&ring);
