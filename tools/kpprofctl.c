@@ -17,6 +17,7 @@
 #include "../agent/base/cleanup.h"
 #include "../agent/http/params.h"
 #include "ctl_bundle.h"
+#include "ctl_doctor.h"
 #include "ctl_print.h"
 #include "ctl_symbols.h"
 
@@ -54,6 +55,7 @@ static const char usage_text[] =
 	"    --output=FILE  instead of the name that the agent gives it; - for the standard "
 	"output\n"
 	"                   PPROF_USER=NAME:PASSWORD in the environment, where one is needed\n"
+	"  doctor         what this kernel lacks, and what that costs; asks nobody\n"
 	"  symbols        names from unstripped files, on another machine; asks nobody\n"
 	"    --profile=FILE what was taken on the box\n"
 	"    --tree=DIR     programs, libraries and debug files, found by build ID\n"
@@ -408,6 +410,8 @@ static int run(struct peer *p, const char *command, const char *arg, const struc
 	struct client_status agent = {0};
 	int status;
 
+	if (!strcmp(command, "doctor"))
+		return ctl_doctor() ? EXIT_REFUSED : EXIT_SUCCESS;
 	if (!strcmp(command, "symbols"))
 		return do_symbols(o);
 	status = find_peer(p, agent_only, &agent);
@@ -430,8 +434,8 @@ static int run(struct peer *p, const char *command, const char *arg, const struc
 
 static bool is_command(const char *word)
 {
-	static const char *const words[] = {"on",  "off",    "status", "targets",
-					    "arm", "disarm", "bundle", "symbols"};
+	static const char *const words[] = {"on",     "off",	"status",  "targets", "arm",
+					    "disarm", "bundle", "symbols", "doctor"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcmp(word, words[i]))
