@@ -159,7 +159,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 INSTALL ?= install
 
-.PHONY: install install-bin install-conf install-man install-dev install-systemd
+.PHONY: install install-bin install-conf install-man install-dev install-systemd install-init
 install: install-bin install-conf install-man install-dev install-systemd ## into DESTDIR, under PREFIX (/usr/local)
 install-bin: $B/kpprofd $B/kpprofctl
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin
@@ -174,6 +174,9 @@ install-man:
 	$(Q)$(INSTALL) -D -m 644 tools/completion/kpprofctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kpprofctl
 install-dev:
 	$(Q)$(INSTALL) -D -m 644 uapi/kpprof.h $(DESTDIR)$(PREFIX)/include/kpprof.h
+# Where there is no systemd; procd's is in tools/packaging/procd.
+install-init:
+	$(Q)$(INSTALL) -D -m 755 tools/packaging/sysv/kpprofd $(DESTDIR)$(SYSCONFDIR)/init.d/kpprofd
 install-systemd:
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	$(Q)sed 's,/usr/sbin,$(PREFIX)/sbin,; s,/etc/kpprof,$(SYSCONFDIR)/kpprof,' tools/packaging/systemd/kpprofd.service \
@@ -253,4 +256,4 @@ build/fuzz/%: tests/fuzz/%.c build/fuzz/libkpprof.a
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libkpprof.a $(PKG_LIBS)
 
 .SECONDARY:
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -name '*.d' -type f 2>/dev/null)
