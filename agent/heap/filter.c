@@ -595,13 +595,20 @@ int heap_filter_output(struct heap_filter *f, unsigned int cpu, int stack, int l
 	return err ? err : bpf_map_update(f->out_light, &key, &light);
 }
 
-void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint64_t seq)
+bool heap_filter_has(const struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint64_t seq)
 {
 	const struct live_key key = {.ptr = ptr, .tgid = tgid};
 	uint64_t now;
 
+	return !bpf_map_lookup(f->live, &key, &now) && now == seq;
+}
+
+void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint64_t seq)
+{
+	const struct live_key key = {.ptr = ptr, .tgid = tgid};
+
 	/* The function that made this call may be a sample itself, and have the same pointer. */
-	if (!bpf_map_lookup(f->live, &key, &now) && now == seq)
+	if (heap_filter_has(f, ptr, tgid, seq))
 		bpf_map_delete(f->live, &key);
 }
 

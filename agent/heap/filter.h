@@ -7,6 +7,7 @@
 #ifndef KPPROF_FILTER_H
 #define KPPROF_FILTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../image/allocfuncs.h"
@@ -99,6 +100,9 @@ int heap_filter_entry(struct heap_filter *f, const struct alloc_func *func, uint
 /** heap_filter_exit() - the program for one of its exits; as heap_filter_entry() */
 int heap_filter_exit(struct heap_filter *f, const struct alloc_func *func,
 		     const struct probe_site *site, uint32_t id);
+
+/** heap_filter_has() - whether sample @seq is still at @ptr, as far as the kernel knows */
+bool heap_filter_has(const struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint64_t seq);
 
 /** heap_filter_forget() - sample @seq at @ptr is not followed any more */
 void heap_filter_forget(struct heap_filter *f, uint64_t ptr, uint64_t tgid, uint64_t seq);

@@ -334,10 +334,30 @@ int heap_watch_start(struct engine *e, struct heap_watch *w)
 	return err;
 }
 
+static void reconcile_one(void *ctx, struct block *b)
+{
+	struct heap_watch *w = ctx;
+
+	if (b->flags & BLOCK_PLACED && !(b->flags & (BLOCK_FREED | BLOCK_INNER)) &&
+	    !heap_filter_has(w->filter, b->ptr, b->tgid, b->seq))
+		heap_watch_freed(w, b);
+}
+
+/* Records were lost, frees among them perhaps: what is live is asked from the kernel. */
+static void reconcile(struct heap_watch *w)
+{
+	if (w->reconciled == w->lost)
+		return;
+	w->reconciled = w->lost;
+	blocks_each(&w->blocks, reconcile_one, w);
+}
+
 void heap_watch_flush(struct engine *e, struct heap_watch *w, void (*flushed)(void *ctx))
 {
 	if (w->growth)
 		growth_check(w);
+	else
+		reconcile(w);
 	w->flushed = flushed;
 	w->flush_at = loop_now();
 	engine_drain_in(e, SETTLE_NS + NSEC_PER_MSEC);

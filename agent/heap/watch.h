@@ -87,6 +87,7 @@ struct heap_watch {
 	unsigned int held;
 	unsigned int nrings;
 	unsigned int deep;
+	uint64_t reconciled;
 	uint64_t flush_at;
 	void (*flushed)(void *ctx);
 	struct heap_counts last;

@@ -108,6 +108,10 @@ static void comment_counts(const struct heap *h, struct profile *p)
 	profile_comment(p, "all calls, sampled or not: %llu allocations of %llu bytes, %llu frees",
 			(unsigned long long)n.allocs, (unsigned long long)n.bytes,
 			(unsigned long long)n.frees);
+	if (h->watch.lost)
+		profile_comment(p,
+				"records were lost: values of sites are too low by these; what was "
+				"freed is known all the same");
 	if (n.overflow)
 		profile_comment(p, "samples too many to follow: %llu: they are not in use here",
 				(unsigned long long)n.overflow);

@@ -100,7 +100,8 @@ static void refuse(struct heap_request *r, const struct heap_counts *c, double c
 {
 	http_reply_error(
 		r->req, 503,
-		"the program frees %.0f times a second, and probing its allocator would "
+		"the program frees %.0f times a second while that is probed, and probing its "
+		"allocator would "
 		"cost %.0f %% of a CPU (a hit of a probe costs %.2f us here); over %.0f %% "
 		"it is done only with force=1; mode=growth costs next to nothing",
 		(double)c->frees / seconds, 100 * cost, heap_hit_ns() / 1000,
