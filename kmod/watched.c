@@ -136,8 +136,7 @@ static void set_look(struct kpprof_watched *t, const struct kpprof_look *look)
 	WRITE_ONCE(t->rate, look->rate);
 }
 
-static struct kpprof_watched *create(struct task_struct *task, const struct kpprof_look *look,
-				     u64 now)
+static struct kpprof_watched *create(struct task_struct *task, u64 now)
 {
 	struct kpprof_watched *t = kmem_cache_zalloc(cache, GFP_ATOMIC | __GFP_NOWARN);
 	unsigned int state = kpprof_task_state(task);
@@ -149,7 +148,6 @@ static struct kpprof_watched *create(struct task_struct *task, const struct kppr
 	t->out = now;
 	t->runnable = !state || state & TASK_NEW;
 	init_task_work(&t->work, run);
-	set_look(t, look);
 	return t;
 }
 
@@ -160,13 +158,19 @@ static void unlink(struct kpprof_watched *t)
 	WRITE_ONCE(nthreads, nthreads - 1);
 }
 
-/* False when it is there, or there are too many. */
+/*
+ * False when it is there, there are too many, or the watch that it was made for has ended since:
+ * kpprof_watched_review() has then been here before, and would not find it.
+ */
 static bool insert(struct kpprof_watched *t)
 {
+	struct kpprof_look look;
 	bool done = false;
 
 	spin_lock(&threads_lock);
-	if (nthreads < KPPROF_WATCHED_MAX && !kpprof_watched_find(t->task)) {
+	if (nthreads < KPPROF_WATCHED_MAX && !kpprof_watched_find(t->task) &&
+	    kpprof_look_at(t->task, &look)) {
+		set_look(t, &look);
 		hlist_add_head_rcu(&t->node,
 				   &kpprof_watched_table[hash_ptr(t->task, KPPROF_WATCHED_BITS)]);
 		WRITE_ONCE(nthreads, nthreads + 1);
@@ -198,7 +202,7 @@ int kpprof_watched_add(struct task_struct *task, u64 now)
 	if (task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING) || kpprof_watched_find(task) ||
 	    !kpprof_look_at(task, &look))
 		return 0;
-	t = READ_ONCE(nthreads) < KPPROF_WATCHED_MAX ? create(task, &look, now) : NULL;
+	t = READ_ONCE(nthreads) < KPPROF_WATCHED_MAX ? create(task, now) : NULL;
 	if (!t) {
 		kpprof_count(untracked);
 		return -ENOMEM;
