@@ -107,8 +107,7 @@ static int open_watch(struct genl_info *info, u32 id)
 		NL_SET_ERR_MSG(info->extack, "the arm is no watch");
 		return -EINVAL;
 	}
-	kpprof_watch_open(id, nla_get_u32(info->attrs[KPPROF_A_WATCH]), rate);
-	return 0;
+	return kpprof_watch_open(id, nla_get_u32(info->attrs[KPPROF_A_WATCH]), rate);
 }
 
 static int arm_targets(struct genl_info *info, u32 id)
@@ -141,9 +140,12 @@ static int arm_checked(struct genl_info *info, u32 id)
 		if (!err)
 			err = arm_targets(info, id);
 	}
+	if (!err)
+		err = reply_arm(info, id);
+	/* Who is told of an error has no arm. */
 	if (err && !old)
 		disarm(id);
-	return err ? err : reply_arm(info, id);
+	return err;
 }
 
 int kpprof_netlink_arm(struct genl_info *info)

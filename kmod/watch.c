@@ -44,11 +44,20 @@ bool kpprof_look_at(const struct task_struct *task, struct kpprof_look *look)
 	return look->what;
 }
 
-void kpprof_watch_open(unsigned int id, u32 what, u64 rate)
+int kpprof_watch_open(unsigned int id, u32 what, u64 rate)
 {
+	/* Before any probe may look for it. */
+	int err = kpprof_sched_start(what);
+
+	if (err) {
+		if (!all_watches)
+			kpprof_sched_stop();
+		return err;
+	}
 	WRITE_ONCE(watches[id].rate, rate);
 	WRITE_ONCE(watches[id].what, what);
 	WRITE_ONCE(all_watches, all_watches | BIT(id));
+	return 0;
 }
 
 void kpprof_watch_box(unsigned int id)
@@ -127,12 +136,8 @@ int kpprof_watch_review(void)
 {
 	u32 what = what_of_all();
 	bool sched = what & (KPPROF_WATCH_BLOCK | KPPROF_WATCH_MUTEX);
-	int err = 0;
+	int err = kpprof_probes_sched(sched);
 
-	if (what)
-		err = kpprof_sched_start(what);
-	if (!err)
-		err = kpprof_probes_sched(sched);
 	kpprof_watched_review();
 	if (!err && what)
 		add_all();

@@ -40,8 +40,10 @@ bool kpprof_look_at(const struct task_struct *task, struct kpprof_look *look);
  * @id: less than KPPROF_ARMS_MAX
  * @what: enum kpprof_watch bits
  * @rate: nanoseconds
+ *
+ * Context: task, kpprof_lock held. Return: 0; -ENOMEM, and nothing has changed.
  */
-void kpprof_watch_open(unsigned int id, u32 what, u64 rate);
+int kpprof_watch_open(unsigned int id, u32 what, u64 rate);
 
 /** kpprof_watch_box() - a watch that exists looks at all processes from now on */
 void kpprof_watch_box(unsigned int id);
