@@ -212,7 +212,7 @@ static void stacks_free(void)
 static int stacks_alloc(void)
 {
 	if (!stacks)
-		stacks = alloc_percpu(struct kpprof_stack);
+		stacks = alloc_percpu_gfp(struct kpprof_stack, GFP_KERNEL | __GFP_NOWARN);
 	return stacks ? 0 : -ENOMEM;
 }
 

@@ -149,7 +149,7 @@ int kpprof_futex_start(void)
 
 	if (buckets)
 		return 0;
-	buckets = kvcalloc(1 << BUCKET_BITS, sizeof(*buckets), GFP_KERNEL);
+	buckets = kvcalloc(1 << BUCKET_BITS, sizeof(*buckets), GFP_KERNEL | __GFP_NOWARN);
 	if (!buckets)
 		return -ENOMEM;
 	for (i = 0; i < 1 << BUCKET_BITS; i++)

@@ -50,16 +50,17 @@ static void image_free(struct kpprof_image *image)
 
 static struct kpprof_image *image_alloc(u32 nrows, u32 nrules)
 {
-	struct kpprof_image *image = kzalloc(sizeof(*image), GFP_KERNEL);
+	/* The client is told; the kernel's log is not for that. */
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	struct kpprof_image *image = kzalloc(sizeof(*image), gfp);
 
 	if (!image)
 		return NULL;
 	refcount_set(&image->refs, 1);
-	image->pcs = kvmalloc_array(nrows, sizeof(*image->pcs), GFP_KERNEL);
-	image->index = kvmalloc_array(nrows, sizeof(*image->index), GFP_KERNEL);
-	image->rules = kvmalloc_array(nrules, sizeof(*image->rules), GFP_KERNEL);
-	image->pages =
-		kvmalloc_array(kpprof_rows_pages_max(nrows), sizeof(*image->pages), GFP_KERNEL);
+	image->pcs = kvmalloc_array(nrows, sizeof(*image->pcs), gfp);
+	image->index = kvmalloc_array(nrows, sizeof(*image->index), gfp);
+	image->rules = kvmalloc_array(nrules, sizeof(*image->rules), gfp);
+	image->pages = kvmalloc_array(kpprof_rows_pages_max(nrows), sizeof(*image->pages), gfp);
 	if (!image->pcs || !image->index || !image->rules || !image->pages) {
 		image_free(image);
 		return NULL;

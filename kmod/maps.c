@@ -35,7 +35,7 @@ static int grow(struct kpprof_maps *maps, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "over the cap of memory for rows and mappings (memory_mb)");
 		return -ENOSPC;
 	}
-	map = kvmalloc_array(cap, sizeof(*map), GFP_KERNEL);
+	map = kvmalloc_array(cap, sizeof(*map), GFP_KERNEL | __GFP_NOWARN);
 	if (!map) {
 		kpprof_mem_uncharge(map_bytes(cap - maps->cap));
 		return -ENOMEM;

@@ -381,7 +381,7 @@ void kpprof_sched_deinit(void)
 int kpprof_sched_start(u32 what)
 {
 	if (!rooms)
-		rooms = alloc_percpu(struct kpprof_stack);
+		rooms = alloc_percpu_gfp(struct kpprof_stack, GFP_KERNEL | __GFP_NOWARN);
 	if (!rooms)
 		return -ENOMEM;
 	return what & KPPROF_WATCH_MUTEX ? kpprof_futex_start() : 0;

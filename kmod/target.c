@@ -261,7 +261,7 @@ static struct kpprof_space *space_for_child(struct kpprof_target *parent, struct
 
 	if (!space || !child->mm)
 		return NULL;
-	copy = space_create(child->mm, space->maps, GFP_ATOMIC);
+	copy = space_create(child->mm, space->maps, GFP_ATOMIC | __GFP_NOWARN);
 	if (copy)
 		kpprof_maps_get(space->maps);
 	return copy;
@@ -278,7 +278,7 @@ void kpprof_target_fork(struct task_struct *parent, struct task_struct *child)
 	rcu_read_unlock();
 	if (!p)
 		return;
-	t = target_alloc(child->tgid, GFP_ATOMIC);
+	t = target_alloc(child->tgid, GFP_ATOMIC | __GFP_NOWARN);
 	if (!t) {
 		kpprof_count(untracked);
 		return;

@@ -90,7 +90,7 @@ int kpprof_threads_start(struct netlink_callback *cb)
 		NL_SET_ERR_MSG(cb->extack, "too many processes");
 		return -E2BIG;
 	}
-	d = kvzalloc(struct_size(d, pids, npids), GFP_KERNEL);
+	d = kvzalloc(struct_size(d, pids, npids), GFP_KERNEL | __GFP_NOWARN);
 	if (!d)
 		return -ENOMEM;
 	read_request(d, cb->nlh);
