@@ -11,6 +11,8 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 
+#include "message.h"
+
 enum { ROOM = 8 << 10, PATIENCE_S = 2 };
 
 struct client {
@@ -126,7 +128,7 @@ int client_send(struct client *c, void (*cb)(const struct nlmsghdr *reply, void 
 
 		if (n < 0)
 			return (int)n;
-		if (!n || !mnl_nlmsg_ok(nlh, (int)n) || nlh->nlmsg_seq != c->seq)
+		if (!n || !message_fits(nlh, (int)n) || nlh->nlmsg_seq != c->seq)
 			continue;
 		if (nlh->nlmsg_type == NLMSG_ERROR)
 			return take_end(c, nlh);

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <linux/genetlink.h>
 
+#include "message.h"
+
 enum {
 	/* One message: a part of an image is the largest. */
 	ROOM = 256 << 10,
@@ -138,7 +140,7 @@ static int receive(struct genl *g, int (*cb)(const struct nlmsghdr *reply, void 
 
 		if (n < 0)
 			return -errno;
-		for (; status == 1 && mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		for (; status == 1 && message_fits(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 			status = take(g, nlh, cb, ctx);
 	}
 	return status;

@@ -2,6 +2,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <linux/genetlink.h>
@@ -46,6 +47,11 @@ static const enum mnl_attr_data_type types[KPPROF_A_MAX + 1] = {
 	[KPPROF_A_RULES] = MNL_TYPE_BINARY,
 };
 
+bool message_fits(const struct nlmsghdr *nlh, int left)
+{
+	return mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= INT_MAX;
+}
+
 static int take(const struct nlattr *a, void *data)
 {
 	unsigned int type = mnl_attr_get_type(a);
@@ -64,7 +70,10 @@ static int take(const struct nlattr *a, void *data)
 int message_parse(const struct nlmsghdr *nlh, struct message *m)
 {
 	*m = (struct message){0};
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
+	/* libmnl lets attributes end where the next message would begin, which is behind an odd
+	 * end. */
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr) ||
+	    nlh->nlmsg_len != MNL_ALIGN(nlh->nlmsg_len))
 		return -EINVAL;
 	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take, m) < 0 ? -EINVAL : 0;
 }

@@ -15,8 +15,16 @@ struct message {
 };
 
 /**
+ * message_fits() - whether a whole message is there
+ * @nlh: the first of @left bytes
+ *
+ * As mnl_nlmsg_ok(), which takes a length of more than INT_MAX for a negative one, and agrees.
+ */
+bool message_fits(const struct nlmsghdr *nlh, int left);
+
+/**
  * message_parse() - look at the attributes behind the genlmsghdr
- * @nlh: a message that mnl_nlmsg_ok() agreed to
+ * @nlh: a message that message_fits() agreed to
  * @m: out: points into @nlh; of an attribute that is repeated the last
  *
  * Return: 0; -EINVAL when one is not of the type that it must have, or the message is too short.

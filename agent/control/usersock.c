@@ -14,6 +14,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/loop.h"
+#include "message.h"
 
 enum { MESSAGE_MAX = 8 << 10 };
 
@@ -154,7 +155,7 @@ static void receive(struct loop_fd *w, uint32_t events)
 	const struct nlmsghdr *nlh = (const void *)s->in;
 
 	(void)events;
-	if (n < 0 || msg.msg_flags & MSG_TRUNC || !mnl_nlmsg_ok(nlh, (int)n))
+	if (n < 0 || msg.msg_flags & MSG_TRUNC || !message_fits(nlh, (int)n))
 		return;
 	s->peer = from.nl_pid;
 	answer(s, nlh, message_from_root(&msg));

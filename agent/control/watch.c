@@ -117,7 +117,7 @@ static void receive(struct loop_fd *fd, uint32_t events)
 	int left = (int)n;
 
 	(void)events;
-	for (; n > 0 && mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	for (; n > 0 && message_fits(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 		heard(w, nlh);
 }
 
