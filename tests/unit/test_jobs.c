@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * agent/image/jobs.c and sandbox.c: a worker that dies over a file, and what a worker may not do.
- * This program is its own worker: the name of the file says what it is to do.
+ * agent/image/jobs.c and sandbox.c: a worker that dies or hangs over a file, and what a worker may
+ * not do. This program is its own worker: the name of the file says what it is to do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +34,8 @@ static int misbehave(void)
 	recv(WORKER_FD, &req, sizeof(req), MSG_PEEK);
 	if (strcmp(req.basename, "die") == 0)
 		raise(SIGKILL);
+	if (strcmp(req.basename, "hang") == 0)
+		pause();
 	if (strcmp(req.basename, "leave") == 0)
 		return 0;
 	return worker_main(WORKER_FD);
@@ -126,6 +128,41 @@ static void test_queued(void **state)
 	close(good);
 }
 
+/* It costs one answer, after JOB_TIMEOUT_NS, and no other file's; the same file is not tried at
+ * once. */
+static void test_hang(void **state)
+{
+	int bad = open("/bin/true", O_RDONLY | O_CLOEXEC);
+	int good = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct answer a = {0}, b = {0};
+	struct job_queue *q;
+	pid_t hung;
+
+	(void)state;
+	assert_int_equal(loop_create(&a.loop), 0);
+	b.loop = a.loop;
+	assert_int_equal(job_queue_create(a.loop, &q), 0);
+	assert_int_equal(job_submit(q, JOB_ROWS, bad, -1, "hang", NULL, 0, on_answer, &a), 0);
+	hung = job_queue_worker(q);
+	assert_int_not_equal(hung, 0);
+	assert_int_equal(job_submit(q, JOB_ROWS, good, -1, "good", NULL, 0, on_answer, &b), 0);
+	while (!b.n)
+		assert_int_equal(loop_run(a.loop), 0);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(a.status, -ETIMEDOUT);
+	assert_int_equal(b.status, 0);
+	assert_int_equal(job_queue_failures(q), 1);
+	assert_int_equal(kill(hung, 0), -1);
+	hung = job_queue_worker(q);
+	assert_int_equal(ask(q, &a, bad, "good"), -EIO);
+	assert_int_equal(job_queue_worker(q), hung);
+	assert_int_equal(job_queue_failures(q), 1);
+	job_queue_destroy(q);
+	loop_destroy(a.loop);
+	close(bad);
+	close(good);
+}
+
 #ifndef __SANITIZE_ADDRESS__
 static bool forbidden(long result)
 {
@@ -180,6 +217,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_death),
 		cmocka_unit_test(test_queued),
+		cmocka_unit_test(test_hang),
 		cmocka_unit_test(test_sandbox),
 	};
 
