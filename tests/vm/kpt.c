@@ -12,6 +12,9 @@
  *   kpt threads [PID...]     THREADS of these processes, or of all
  *   kpt torn N PID           N dumps of tests/vm/still.c, none with registers that do not belong
  * together
+ *   kpt faults               each allocation of each command fails once
+ *   kpt faults-fork          the same for fork(2) in a process that is watched
+ *   kpt faults-load KO       the same for loading KO
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +68,7 @@ static struct nlmsghdr *begin(unsigned int type, unsigned int cmd)
 }
 
 /* Sends @len bytes of buf; returns what the kernel answers, with its text in `text`. */
-static int talk_len(size_t len, mnl_cb_t cb, void *ctx)
+int kpt_talk_len(size_t len, mnl_cb_t cb, void *ctx)
 {
 	text[0] = '\0';
 	if (mnl_socket_sendto(sock, buf, len) < 0)
@@ -98,7 +101,7 @@ static int talk_len(size_t len, mnl_cb_t cb, void *ctx)
 
 static int talk(mnl_cb_t cb, void *ctx)
 {
-	return talk_len(((struct nlmsghdr *)buf)->nlmsg_len, cb, ctx);
+	return kpt_talk_len(((struct nlmsghdr *)buf)->nlmsg_len, cb, ctx);
 }
 
 struct nlmsghdr *kpt_begin(unsigned int cmd, unsigned int flags)
@@ -112,6 +115,15 @@ struct nlmsghdr *kpt_begin(unsigned int cmd, unsigned int flags)
 int kpt_talk(mnl_cb_t cb, void *ctx)
 {
 	return talk(cb, ctx);
+}
+
+void kpt_drain(void)
+{
+	ssize_t n;
+
+	do
+		n = recv(mnl_socket_get_fd(sock), in, sizeof(in), MSG_DONTWAIT);
+	while (n >= 0 || errno != EAGAIN);
 }
 
 static int take_family(const struct nlmsghdr *nlh, void *ctx)
@@ -470,7 +482,7 @@ static struct nlmsghdr *maps_begin(unsigned int pid)
 	return nlh;
 }
 
-static void put_map(struct nlmsghdr *nlh, uint64_t start, uint64_t end, unsigned int image)
+void kpt_put_map(struct nlmsghdr *nlh, uint64_t start, uint64_t end, unsigned int image)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, KPPROF_A_MAP);
 
@@ -483,7 +495,7 @@ static void put_map(struct nlmsghdr *nlh, uint64_t start, uint64_t end, unsigned
 
 static int one_map(uint64_t start, uint64_t end, unsigned int image)
 {
-	put_map(maps_begin((unsigned int)getpid()), start, end, image);
+	kpt_put_map(maps_begin((unsigned int)getpid()), start, end, image);
 	return talk(NULL, NULL);
 }
 
@@ -499,8 +511,8 @@ static void abuse_maps(void)
 	expect("an image that is not there", one_map(0x1000, 0x2000, 7), -ENOENT);
 	expect("a mapping that is not there", one_map(0x1000, 0x2000, 1), -ESTALE);
 	nlh = maps_begin((unsigned int)getpid());
-	put_map(nlh, 0x3000, 0x4000, 0);
-	put_map(nlh, 0x1000, 0x2000, 0);
+	kpt_put_map(nlh, 0x3000, 0x4000, 0);
+	kpt_put_map(nlh, 0x1000, 0x2000, 0);
 	expect("unsorted mappings", talk(NULL, NULL), -EINVAL);
 	maps_begin((unsigned int)getpid());
 	expect("no mappings at all", talk(NULL, NULL), 0);
@@ -618,136 +630,14 @@ static int abuse(void)
 	return failures ? 1 : 0;
 }
 
-/* ---- random */
-
-static unsigned long long state;
-
-static unsigned int rnd(unsigned int below)
-{
-	state = state * 6364136223846793005ull + 1442695040888963407ull;
-	return (unsigned int)(state >> 33) % below;
-}
-
-static uint32_t value(void)
-{
-	static const uint32_t some[] = {0, 1, 2, 3, 7, 8, 16, 99, 1000, 1001, 65535, 1u << 20, ~0u};
-
-	return rnd(3) ? some[rnd(sizeof(some) / sizeof(some[0]))] : rnd(1u << 31);
-}
-
-static void put_random(struct nlmsghdr *nlh, unsigned int depth)
-{
-	uint16_t type = (uint16_t)rnd(rnd(8) ? KPPROF_A_MAX + 1 : 65536);
-	static char bytes[4096];
-	struct nlattr *nest;
-	unsigned int i, n;
-
-	switch (rnd(6)) {
-	case 0:
-		mnl_attr_put(nlh, type, 0, NULL);
-		break;
-	case 1:
-	case 2:
-		mnl_attr_put_u32(nlh, type, rnd(4) ? value() : (uint32_t)getpid());
-		break;
-	case 3:
-		for (i = 0; i < sizeof(bytes); i += 4)
-			memcpy(bytes + i, &(uint32_t){rnd(2) ? i : value()}, 4);
-		mnl_attr_put(nlh, type, rnd(sizeof(bytes)), bytes);
-		break;
-	case 4:
-		mnl_attr_put_u64(nlh, type, ((uint64_t)value() << 12) * rnd(3));
-		break;
-	default:
-		nest = mnl_attr_nest_start(nlh, rnd(2) ? KPPROF_A_MAP : type);
-		for (i = 0, n = rnd(6); depth < 3 && i < n; i++)
-			put_random(nlh, depth + 1);
-		mnl_attr_nest_end(nlh, nest);
-	}
-}
-
-/* A command with the attributes it wants, so that the random ones get behind the first check. */
-static void put_likely(struct nlmsghdr *nlh, unsigned int cmd)
-{
-	switch (cmd) {
-	case KPPROF_CMD_ARM:
-		mnl_attr_put_u32(nlh, KPPROF_A_ARM, rnd(KPPROF_ARMS_MAX));
-		if (rnd(2)) {
-			mnl_attr_put_u32(nlh, KPPROF_A_HZ, 1 + rnd(KPPROF_HZ_MAX));
-		} else {
-			mnl_attr_put_u32(nlh, KPPROF_A_WATCH, 1 + rnd(KPPROF_WATCH_ALL));
-			mnl_attr_put_u64(nlh, KPPROF_A_RATE, value());
-		}
-		mnl_attr_put_u32(nlh, KPPROF_A_PID, rnd(2) ? (uint32_t)getpid() : rnd(400));
-		break;
-	case KPPROF_CMD_DISARM:
-		mnl_attr_put_u32(nlh, KPPROF_A_ARM, rnd(KPPROF_ARMS_MAX));
-		break;
-	case KPPROF_CMD_MAPS:
-		mnl_attr_put_u32(nlh, KPPROF_A_PID, rnd(2) ? (uint32_t)getpid() : rnd(400));
-		mnl_attr_put_u32(nlh, KPPROF_A_COOKIE, value());
-		if (rnd(2))
-			put_map(nlh, (uint64_t)rnd(1000) << 12, (uint64_t)rnd(9000) << 12, rnd(5));
-		break;
-	case KPPROF_CMD_THREADS:
-		nlh->nlmsg_flags |= NLM_F_DUMP;
-		for (unsigned int i = rnd(4); i; i--)
-			mnl_attr_put_u32(nlh, KPPROF_A_PID, rnd(2) ? (uint32_t)getpid() : rnd(400));
-		break;
-	case KPPROF_CMD_IMAGE:
-		mnl_attr_put_u32(nlh, KPPROF_A_IMAGE, 1 + rnd(8));
-		if (rnd(2)) {
-			mnl_attr_put_u32(nlh, KPPROF_A_NROWS, rnd(100));
-			mnl_attr_put_u32(nlh, KPPROF_A_NRULES, rnd(10));
-		} else if (rnd(2)) {
-			mnl_attr_put_u32(nlh, KPPROF_A_AT, rnd(50));
-		}
-		break;
-	}
-}
-
-static int many(unsigned int n, unsigned int seed)
-{
-	unsigned int ok = 0, refused = 0;
-
-	state = seed;
-	for (unsigned int i = 0; i < n; i++) {
-		unsigned int cmd = rnd(20) ? 1 + rnd(KPPROF_CMD_MAX) : rnd(256), k = rnd(5), len;
-		struct nlmsghdr *nlh = begin(family, cmd);
-		int err;
-
-		if (rnd(4))
-			put_likely(nlh, cmd);
-		while (k--)
-			put_random(nlh, 0);
-		len = nlh->nlmsg_len;
-		/* Damage: a byte behind the header, or an end too early. */
-		if (!rnd(8) && len > 24)
-			buf[20 + rnd(len - 20)] = (char)rnd(256);
-		if (!rnd(8) && len > 24) {
-			len = 20 + rnd(len - 20);
-			nlh->nlmsg_len = len;
-		}
-		err = talk_len(len, NULL, NULL);
-		if (err == -EAGAIN) {
-			fprintf(stderr, "kpt: message %u of seed %u is not answered\n", i, seed);
-			return 1;
-		}
-		if (err)
-			refused++;
-		else
-			ok++;
-	}
-	printf("%u messages: %u done, %u refused\n", n, ok, refused);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(what, "cycles") && argc == 5)
 		return cycles((unsigned int)atoi(argv[2]), (unsigned int)atoi(argv[3]), argv[4]);
+	if (!strcmp(what, "faults-load") && argc == 3)
+		return kpt_faults_load(argv[2]);
 	kpt_must(connect_module(), "connecting");
 	if (!strcmp(what, "status"))
 		return status();
@@ -760,13 +650,18 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "abuse"))
 		return abuse();
 	if (!strcmp(what, "random") && argc == 4)
-		return many((unsigned int)atoi(argv[2]), (unsigned int)atoi(argv[3]));
+		return kpt_random((unsigned int)atoi(argv[2]), (unsigned int)atoi(argv[3]));
 	if (!strcmp(what, "threads"))
 		return kpt_threads(argv + 2, (unsigned int)argc - 2);
 	if (!strcmp(what, "torn") && argc == 4)
 		return kpt_threads_torn((unsigned int)atoi(argv[2]), argv[3]);
+	if (!strcmp(what, "faults"))
+		return kpt_faults();
+	if (!strcmp(what, "faults-fork"))
+		return kpt_faults_fork();
 	fputs("usage: kpt status | arm HZ PID|box SECS | watch WHAT RATE PID|box SECS | waits |\n"
-	      "       cycles N PID KO | abuse | random N SEED | threads [PID...] | torn N PID\n",
+	      "       cycles N PID KO | abuse | random N SEED | threads [PID...] | torn N PID |\n"
+	      "       faults | faults-fork | faults-load KO\n",
 	      stderr);
 	return 2;
 }

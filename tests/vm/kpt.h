@@ -3,6 +3,9 @@
 #ifndef KPT_H
 #define KPT_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <libmnl/libmnl.h>
 
 /* kpt_begin() - start a message of the module's family in the one buffer there is */
@@ -10,6 +13,15 @@ struct nlmsghdr *kpt_begin(unsigned int cmd, unsigned int flags);
 
 /* kpt_talk() - send it, hand each reply to @cb; returns what the kernel answers, 0 or -errno */
 int kpt_talk(mnl_cb_t cb, void *ctx);
+
+/* kpt_talk_len() - the same, with a length that may not be the message's own */
+int kpt_talk_len(size_t len, mnl_cb_t cb, void *ctx);
+
+/* kpt_put_map() - add a mapping to a MAPS message */
+void kpt_put_map(struct nlmsghdr *nlh, uint64_t start, uint64_t end, unsigned int image);
+
+/* kpt_random() - send @n messages of random shape; returns the exit status */
+int kpt_random(unsigned int n, unsigned int seed);
 
 /* kpt_must() - end with status 1 and a text when @err is not 0 */
 void kpt_must(int err, const char *what);
@@ -20,5 +32,17 @@ int kpt_threads(char **pids, unsigned int npids);
 /* kpt_threads_torn() - dump a process @n times and look for registers that do not belong together
  */
 int kpt_threads_torn(unsigned int n, const char *pid);
+
+/* kpt_drain() - throw away what else the socket has, its error too */
+void kpt_drain(void);
+
+/* kpt_faults() - let each allocation of each command fail; returns the exit status */
+int kpt_faults(void);
+
+/* kpt_faults_fork() - the same for fork(2) in a process that is watched */
+int kpt_faults_fork(void);
+
+/* kpt_faults_load() - let each allocation of loading this file fail; returns the exit status */
+int kpt_faults_load(const char *ko);
 
 #endif /* KPT_H */
