@@ -81,7 +81,7 @@ VM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wno-missing-
 .PHONY: vm-tools
 vm-tools: build/vm/tools/kpt build/vm/tools/still build/vm/tools/waits build/vm/tools/alpha build/vm/tools/beta
 
-build/vm/tools/kpt: tests/vm/kpt.c tests/vm/kpt_threads.c tests/vm/kpt.h uapi/kpprof.h
+build/vm/tools/kpt: tests/vm/kpt.c tests/vm/kpt_faults.c tests/vm/kpt_random.c tests/vm/kpt_threads.c tests/vm/kpt.h uapi/kpprof.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VM_CFLAGS) -o $@ $(filter %.c,$^) -lmnl
 
@@ -122,6 +122,13 @@ check: ## every test; ends in "N passed, N failed"
 check-vm: ## the module's tests in guests with Debian's kernels 5.10, 6.1, 6.12 and 7.2
 	@tools/deps build demo check
 	@tests/run vm/
+
+.PHONY: check-debug-kernel
+check-debug-kernel: ## the module in kernels with KASAN, lockdep, kmemleak, failing allocations, KCSAN: builds them first
+	@tools/deps build demo check kernel
+	@$(MAKE) --no-print-directory -j$$(nproc) all vm-tools
+	@tests/fixtures/build build/fixtures
+	@tests/vm/check-debug $(T)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for MINUTES (default 1)

@@ -90,10 +90,10 @@ alive()
 	[[ $(proc_stat "$1") == [^ZX]* ]]
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# wait_for SECONDS COMMAND...: until the command succeeds. On a slow kernel seconds are longer.
 wait_for()
 {
-	local tries=$(($1 * 20))
+	local tries=$(($1 * 20 * ${KPPROF_SLOW:-1}))
 
 	shift
 	while ! "$@" >/dev/null 2>&1; do

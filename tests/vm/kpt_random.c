@@ -150,7 +150,9 @@ int kpt_random(unsigned int n, unsigned int seed)
 
 		if (rnd(4)) {
 			put_likely(nlh, cmd);
-			k = rnd(2) ? 0 : k;
+			/* Others wait for grace periods when they succeed: not too often. */
+			if (cmd == KPPROF_CMD_IMAGE && rnd(2))
+				k = 0;
 		}
 		while (k--)
 			put_random(nlh, 0);
