@@ -79,15 +79,19 @@ kmod: ## build the module for the kernel whose headers are in KDIR, into KOUT (b
 # What tests in a guest need of the host's compiler: tests/vm/run boots without one.
 VM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wno-missing-field-initializers
 .PHONY: vm-tools
-vm-tools: build/vm/tools/kpt build/vm/tools/still build/vm/tools/waits build/vm/tools/alpha build/vm/tools/beta
+vm-tools: build/vm/tools/kpt build/vm/tools/still build/vm/tools/waits build/vm/tools/allocs build/vm/tools/alpha build/vm/tools/beta
 
-build/vm/tools/kpt: tests/vm/kpt.c tests/vm/kpt_faults.c tests/vm/kpt_random.c tests/vm/kpt_threads.c tests/vm/kpt.h uapi/kpprof.h
+build/vm/tools/kpt: tests/vm/kpt.c tests/vm/kpt_faults.c tests/vm/kpt_random.c tests/vm/kpt_heap.c tests/vm/kpt_threads.c tests/vm/kpt.h uapi/kpprof.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VM_CFLAGS) -o $@ $(filter %.c,$^) -lmnl
 
 build/vm/tools/still: tests/vm/still.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VM_CFLAGS) -o $@ $< -pthread
+
+build/vm/tools/allocs: tests/vm/allocs.c uapi/kpprof.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VM_CFLAGS) -fno-builtin -o $@ $< -pthread
 
 build/vm/tools/waits: tests/vm/waits.c
 	@mkdir -p $(@D)

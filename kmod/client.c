@@ -9,6 +9,7 @@
 
 #include "client.h"
 #include "cpu.h"
+#include "heap.h"
 #include "image.h"
 #include "maps.h"
 #include "probes.h"
@@ -38,6 +39,7 @@ void kpprof_client_disarm(void)
 	for (i = 0; i < KPPROF_ARMS_MAX; i++) {
 		kpprof_arm_close(i);
 		kpprof_watch_close(i);
+		kpprof_heap_close(i);
 	}
 	kpprof_watch_review();
 	kpprof_probes_unregister();

@@ -6,6 +6,9 @@
 #ifndef KPPROF_COMPAT_H
 #define KPPROF_COMPAT_H
 
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/uprobes.h>
 #include <linux/version.h>
 
 /*
@@ -57,6 +60,70 @@
 #define KPPROF_RESV_START_OP(op) .resv_start_op = (op),
 #else
 #define KPPROF_RESV_START_OP(op)
+#endif
+
+/*
+ * 6.13: the handler of a uprobe has a third argument, shared with that of the return ("uprobe: Add
+ * data pointer to consumer handlers"). It is not looked at.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define KPPROF_UPROBE_HANDLER_ARGS struct uprobe_consumer *uc, struct pt_regs *regs, __u64 *data
+#else
+#define KPPROF_UPROBE_HANDLER_ARGS struct uprobe_consumer *uc, struct pt_regs *regs
+#endif
+
+/* 6.12: the filter of a uprobe is not told why it is asked ("uprobes: kill the unnecessary
+ * uprobe_filter_ctx"). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KPPROF_UPROBE_FILTER_ARGS struct uprobe_consumer *uc, struct mm_struct *mm
+#else
+#define KPPROF_UPROBE_FILTER_ARGS \
+	struct uprobe_consumer *uc, enum uprobe_filter_ctx ctx, struct mm_struct *mm
+#endif
+
+/*
+ * 6.12: uprobe_register() returns the uprobe, which is what is unregistered; that does not wait for
+ * handlers, and uprobe_unregister_sync() does ("uprobes: split uprobe_unregister()").
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+static inline int kpprof_uprobe_register(struct inode *inode, loff_t offset,
+					 struct uprobe_consumer *uc, struct uprobe **out)
+{
+	struct uprobe *u = uprobe_register(inode, offset, 0, uc);
+
+	if (IS_ERR(u))
+		return PTR_ERR(u);
+	*out = u;
+	return 0;
+}
+
+static inline void kpprof_uprobe_unregister(struct inode *inode, loff_t offset,
+					    struct uprobe_consumer *uc, struct uprobe *u)
+{
+	uprobe_unregister_nosync(u, uc);
+}
+
+static inline void kpprof_uprobe_synchronize(void)
+{
+	uprobe_unregister_sync();
+}
+#else
+static inline int kpprof_uprobe_register(struct inode *inode, loff_t offset,
+					 struct uprobe_consumer *uc, struct uprobe **out)
+{
+	*out = NULL;
+	return uprobe_register(inode, offset, uc);
+}
+
+static inline void kpprof_uprobe_unregister(struct inode *inode, loff_t offset,
+					    struct uprobe_consumer *uc, struct uprobe *u)
+{
+	uprobe_unregister(inode, offset, uc);
+}
+
+static inline void kpprof_uprobe_synchronize(void)
+{
+}
 #endif
 
 #endif /* KPPROF_COMPAT_H */

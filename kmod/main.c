@@ -9,6 +9,7 @@
 #include "client.h"
 #include "cpu.h"
 #include "governor.h"
+#include "heap.h"
 #include "netlink.h"
 #include "sched.h"
 #include "selftest.h"
@@ -90,6 +91,7 @@ static void __exit kpprof_exit(void)
 	cpuhp_remove_state_nocalls(hotplug_state);
 	kpprof_client_deinit();
 	kpprof_governor_deinit();
+	kpprof_heap_deinit();
 	kpprof_sched_deinit();
 	/* kfree_rcu() needs nothing of the module; queue_rcu_work() queues into kpprof_wq. */
 	rcu_barrier();

@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "cpu.h"
 #include "governor.h"
+#include "heap.h"
 #include "image.h"
 #include "maps.h"
 #include "netlink.h"
@@ -76,10 +77,14 @@ static int put_hooks(struct sk_buff *skb)
 	return nla_put_u32(skb, KPPROF_A_EVENT_CPU, kpprof_trace_id_cpu()) ||
 	       nla_put_u32(skb, KPPROF_A_EVENT_STACK, kpprof_trace_id_stack()) ||
 	       nla_put_u32(skb, KPPROF_A_EVENT_SCHED, kpprof_trace_id_sched()) ||
+	       nla_put_u32(skb, KPPROF_A_EVENT_HEAP, kpprof_trace_id_heap()) ||
+	       nla_put_u32(skb, KPPROF_A_HOOK_UPROBES, kpprof_uprobes_count()) ||
+	       nla_put_u32(skb, KPPROF_A_HOOK_RETURNS, kpprof_returns_count()) ||
 	       nla_put_u32(skb, KPPROF_A_HOOK_COUNTERS, kpprof_counters_count()) ||
 	       nla_put_u32(skb, KPPROF_A_HOOK_PROBES, kpprof_probes_count()) ||
 	       nla_put_u32(skb, KPPROF_A_NTARGETS, kpprof_target_count()) ||
-	       nla_put_u32(skb, KPPROF_A_NARMS, kpprof_arm_count() + kpprof_watch_count()) ||
+	       nla_put_u32(skb, KPPROF_A_NARMS,
+			   kpprof_arm_count() + kpprof_watch_count() + kpprof_heap_count()) ||
 	       nla_put_u32(skb, KPPROF_A_NTHREADS, kpprof_watched_count()) ||
 	       nla_put_u32(skb, KPPROF_A_BUDGET, kpprof_governor_budget()) ||
 	       nla_put_u32(skb, KPPROF_A_SLOWED, READ_ONCE(kpprof_governor_slowed)) ||
@@ -114,7 +119,8 @@ static int put_counts(struct sk_buff *skb)
 	       kpprof_put_u64(skb, KPPROF_A_SCHED_EVENTS, sum.sched_events) ||
 	       kpprof_put_u64(skb, KPPROF_A_SCHED_DROPPED, sum.sched_dropped) ||
 	       kpprof_put_u64(skb, KPPROF_A_SCHED_BUSY_NS, sum.sched_busy_ns) ||
-	       put_ends(skb, &sum);
+	       kpprof_put_u64(skb, KPPROF_A_HEAP_EVENTS, sum.heap_events) ||
+	       kpprof_put_u64(skb, KPPROF_A_HEAP_BUSY_NS, sum.heap_busy_ns) || put_ends(skb, &sum);
 }
 
 /* ---- LISTEN: the module only keeps the address. Under kpprof_lock. */
@@ -349,7 +355,7 @@ static int maps(struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "MAPS needs a process and a cookie");
 		return -EINVAL;
 	}
-	if (!kpprof_arm_count() && !kpprof_watch_count()) {
+	if (!kpprof_arm_count() && !kpprof_watch_count() && !kpprof_heap_count()) {
 		NL_SET_ERR_MSG(info->extack, "nothing is armed");
 		return -EINVAL;
 	}
@@ -402,6 +408,17 @@ static int do_maps(struct sk_buff *skb, struct genl_info *info)
 	return as_client(info, maps);
 }
 
+/* For whoever asks. */
+static int do_heap(struct sk_buff *skb, struct genl_info *info)
+{
+	int err;
+
+	mutex_lock(&kpprof_lock);
+	err = kpprof_netlink_heap(info);
+	mutex_unlock(&kpprof_lock);
+	return err;
+}
+
 static const struct nla_policy none_policy[KPPROF_A_MAX + 1];
 
 static const struct nla_policy listen_policy[KPPROF_A_MAX + 1] = {
@@ -417,6 +434,12 @@ static const struct nla_policy arm_policy[KPPROF_A_MAX + 1] = {
 	[KPPROF_A_PID] = {.type = NLA_U32},
 	[KPPROF_A_WATCH] = NLA_POLICY_RANGE(NLA_U32, 1, KPPROF_WATCH_ALL),
 	[KPPROF_A_RATE] = {.type = NLA_U64},
+	[KPPROF_A_HEAP] = {.type = NLA_FLAG},
+	[KPPROF_A_PROBE] = NLA_POLICY_NESTED(kpprof_probe_policy),
+};
+
+static const struct nla_policy heap_policy[KPPROF_A_MAX + 1] = {
+	[KPPROF_A_ARM] = NLA_POLICY_MAX(NLA_U32, KPPROF_ARMS_MAX - 1),
 };
 
 static const struct nla_policy disarm_policy[KPPROF_A_MAX + 1] = {
@@ -463,6 +486,8 @@ static const struct genl_ops ops[] = {
 	COMMAND(MAPS, maps_policy, .doit = do_maps),
 	COMMAND(IMAGE, image_policy, .doit = do_image),
 	COMMAND(TARGETS, none_policy, .dumpit = kpprof_dump_targets),
+	COMMAND(HEAP, heap_policy, .doit = do_heap),
+	COMMAND(BLOCKS, heap_policy, .dumpit = kpprof_dump_blocks),
 	COMMAND(WAITS, none_policy, .dumpit = kpprof_dump_waits),
 	COMMAND(THREADS, threads_policy, .start = kpprof_threads_start,
 		.dumpit = kpprof_threads_dump, .done = kpprof_threads_done),

@@ -7,6 +7,9 @@
 #define KPPROF_NETLINK_H
 
 #include <linux/types.h>
+#include <net/netlink.h>
+
+#include "../uapi/kpprof.h"
 
 struct genl_family;
 struct genl_info;
@@ -46,6 +49,17 @@ int kpprof_netlink_arm(struct genl_info *info);
 
 /** kpprof_netlink_disarm() - DISARM; kpprof_lock held. Context: task, the client's */
 int kpprof_netlink_disarm(struct genl_info *info);
+
+extern const struct nla_policy kpprof_probe_policy[KPPROF_PROBE_A_MAX + 1];
+
+/** kpprof_netlink_heap() - HEAP; kpprof_lock held. Context: task */
+int kpprof_netlink_heap(struct genl_info *info);
+
+/** kpprof_arm_heap() - the process of an ARM of a heap, and its probes. Context: as ARM */
+int kpprof_arm_heap(struct genl_info *info, unsigned int arm);
+
+/** kpprof_dump_blocks() - BLOCKS. Context: task */
+int kpprof_dump_blocks(struct sk_buff *skb, struct netlink_callback *cb);
 
 /** kpprof_dump_targets() - TARGETS. Context: task */
 int kpprof_dump_targets(struct sk_buff *skb, struct netlink_callback *cb);

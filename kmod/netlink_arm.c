@@ -6,6 +6,7 @@
 #include "../uapi/kpprof.h"
 #include "client.h"
 #include "cpu.h"
+#include "heap.h"
 #include "netlink.h"
 #include "probes.h"
 #include "target.h"
@@ -51,6 +52,8 @@ static int pid_arm(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack)
 
 static int pid_disarm(pid_t pid, unsigned int arm, struct netlink_ext_ack *extack)
 {
+	if (kpprof_heap_exists(arm))
+		kpprof_heap_detach(arm, pid);
 	kpprof_target_disarm(pid, arm);
 	return 0;
 }
@@ -64,7 +67,9 @@ static int reply_arm(struct genl_info *info, u32 arm)
 	reply = kpprof_reply_new(info, KPPROF_CMD_ARM, &head);
 	if (!reply)
 		return -ENOMEM;
-	if (kpprof_watch_exists(arm))
+	if (kpprof_heap_exists(arm))
+		err = nla_put_u32(reply, KPPROF_A_NPROBES, kpprof_uprobes_count());
+	else if (kpprof_watch_exists(arm))
 		err = nla_put_u32(reply, KPPROF_A_NTHREADS, kpprof_watched_count());
 	else
 		err = nla_put_u32(reply, KPPROF_A_CLOCK, kpprof_arm_clock(arm)) ||
@@ -79,7 +84,8 @@ static void disarm(u32 arm)
 	kpprof_targets_disarm(arm);
 	if (!kpprof_watch_close(arm))
 		kpprof_watch_review();
-	if (!kpprof_arm_count() && !kpprof_watch_count())
+	kpprof_heap_close(arm);
+	if (!kpprof_arm_count() && !kpprof_watch_count() && !kpprof_heap_count())
 		kpprof_client_disarm();
 }
 
@@ -87,8 +93,8 @@ static int open_arm(struct genl_info *info, u32 id)
 {
 	const struct nlattr *clock = info->attrs[KPPROF_A_CLOCK];
 
-	if (kpprof_watch_exists(id)) {
-		NL_SET_ERR_MSG(info->extack, "the arm is a watch");
+	if (kpprof_watch_exists(id) || kpprof_heap_exists(id)) {
+		NL_SET_ERR_MSG(info->extack, "the arm is of another kind");
 		return -EINVAL;
 	}
 	return kpprof_arm_open(id, nla_get_u32(info->attrs[KPPROF_A_HZ]),
@@ -103,11 +109,34 @@ static int open_watch(struct genl_info *info, u32 id)
 		NL_SET_ERR_MSG(info->extack, "the rate is too long a time");
 		return -EINVAL;
 	}
-	if (kpprof_arm_exists(id)) {
+	if (kpprof_arm_exists(id) || kpprof_heap_exists(id)) {
 		NL_SET_ERR_MSG(info->extack, "the arm is no watch");
 		return -EINVAL;
 	}
 	return kpprof_watch_open(id, nla_get_u32(info->attrs[KPPROF_A_WATCH]), rate);
+}
+
+static int open_heap(struct genl_info *info, u32 id)
+{
+	u64 rate = info->attrs[KPPROF_A_RATE] ? nla_get_u64(info->attrs[KPPROF_A_RATE]) : 0;
+
+	if (!rate || rate > KPPROF_HEAP_RATE_MAX || info->attrs[KPPROF_A_BOX]) {
+		NL_SET_ERR_MSG(info->extack,
+			       "a heap arm has a rate in bytes, and processes by number");
+		return -EINVAL;
+	}
+	if (kpprof_arm_exists(id) || kpprof_watch_exists(id)) {
+		NL_SET_ERR_MSG(info->extack, "the arm is no heap arm");
+		return -EINVAL;
+	}
+	return kpprof_heap_open(id, rate, info->extack);
+}
+
+static int open_any(struct genl_info *info, u32 id)
+{
+	if (info->attrs[KPPROF_A_HEAP])
+		return open_heap(info, id);
+	return info->attrs[KPPROF_A_WATCH] ? open_watch(info, id) : open_arm(info, id);
 }
 
 static int arm_targets(struct genl_info *info, u32 id)
@@ -124,19 +153,21 @@ static int arm_targets(struct genl_info *info, u32 id)
 	err = each_pid(info, id, pid_arm);
 	if (!err && watch)
 		err = kpprof_watch_review();
+	if (!err && kpprof_heap_exists(id))
+		err = kpprof_arm_heap(info, id);
 	return err;
 }
 
 /* Probes first: a child that is made while its parent is armed is not missed. */
 static int arm_checked(struct genl_info *info, u32 id)
 {
-	bool old = kpprof_arm_exists(id) || kpprof_watch_exists(id);
+	bool old = kpprof_arm_exists(id) || kpprof_watch_exists(id) || kpprof_heap_exists(id);
 	int err = kpprof_probes_register();
 
 	if (err) {
 		NL_SET_ERR_MSG(info->extack, "the scheduler's tracepoints could not be hooked");
 	} else {
-		err = info->attrs[KPPROF_A_WATCH] ? open_watch(info, id) : open_arm(info, id);
+		err = open_any(info, id);
 		if (!err)
 			err = arm_targets(info, id);
 	}
@@ -153,10 +184,12 @@ int kpprof_netlink_arm(struct genl_info *info)
 	u32 id;
 	int err;
 
-	if (!info->attrs[KPPROF_A_ARM] ||
-	    !info->attrs[KPPROF_A_HZ] == !info->attrs[KPPROF_A_WATCH]) {
+	if (!info->attrs[KPPROF_A_ARM] || !!info->attrs[KPPROF_A_HZ] +
+							  !!info->attrs[KPPROF_A_WATCH] +
+							  !!info->attrs[KPPROF_A_HEAP] !=
+						  1) {
 		NL_SET_ERR_MSG(info->extack,
-			       "ARM needs the number of an arm, and a rate or a watch");
+			       "ARM needs the number of an arm, and a rate, a watch or a heap");
 		return -EINVAL;
 	}
 	id = nla_get_u32(info->attrs[KPPROF_A_ARM]);
@@ -174,7 +207,7 @@ int kpprof_netlink_disarm(struct genl_info *info)
 		return 0;
 	}
 	id = nla_get_u32(info->attrs[KPPROF_A_ARM]);
-	if (!kpprof_arm_exists(id) && !kpprof_watch_exists(id)) {
+	if (!kpprof_arm_exists(id) && !kpprof_watch_exists(id) && !kpprof_heap_exists(id)) {
 		NL_SET_ERR_MSG(info->extack, "no such arm");
 		return -ENOENT;
 	}

@@ -5,6 +5,7 @@
 #include <linux/tracepoint.h>
 
 #include "compat.h"
+#include "heap.h"
 #include "netlink.h"
 #include "probes.h"
 #include "sched.h"
@@ -26,6 +27,7 @@ static void on_exit(KPPROF_EXIT_PROBE_ARGS)
 	rcu_read_lock();
 	kpprof_watched_exit(task);
 	rcu_read_unlock();
+	kpprof_heap_exit(task);
 	if (kpprof_target_exit(task))
 		kpprof_tell_exit(tgid);
 }

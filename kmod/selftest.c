@@ -5,6 +5,8 @@
 #include <linux/kernel.h>
 #include <linux/printk.h>
 
+#include "heap_parts.h"
+#include "prologue.h"
 #include "selftest.h"
 #include "walk.h"
 
@@ -103,6 +105,69 @@ static int test_walk(void)
 	return 0;
 }
 
+/* Beginnings of malloc and free in libraries; a probe fits at their end, and at no other byte. */
+static const struct {
+	u8 code[40];
+	u8 ends[8];
+} prologues[] = {
+	/* test %rdi,%rdi */
+	{{0x48, 0x85, 0xff, 0x0f}, {3}},
+	/* endbr64; push %r12; push %rbx */
+	{{0xf3, 0x0f, 0x1e, 0xfa, 0x41, 0x54, 0x53, 0x90}, {4, 6, 7}},
+	/* cmpb $0,mem(%rip); cmp $0x1000,%rdi */
+	{{0x80, 0x3d, 1, 2, 3, 4, 0, 0x48, 0x81, 0xff, 0, 0x10, 0, 0, 0x0f}, {7, 14}},
+	/* lea -1(%rsi),%rax; or $7,%rax; mov %fs:(%rdi),%rax; mov 8(%rsp),%rdx */
+	{{0x48, 0x8d, 0x46, 0xff, 0x48, 0x83, 0xc8, 7, 0x64, 0x48, 0x8b, 0x07, 0x48, 0x8b, 0x54,
+	  0x24, 8, 0x74},
+	 {4, 8, 12, 17}},
+	/* movabs; mov $imm32,%eax; shr $26,%rcx */
+	{{0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8, 0xb8, 1, 2, 3, 4, 0x48, 0xc1, 0xe9, 26, 0x74},
+	 {10, 15, 19}},
+	/* movzbl (%rax,%rbx),%ecx; an instruction that is not known */
+	{{0x0f, 0xb6, 0x0c, 0x18, 0xc5, 0xf8, 0x77, 0x90}, {4}},
+};
+
+static bool is_end(const u8 *ends, unsigned int at)
+{
+	return !at || memchr(ends, at, sizeof(prologues[0].ends));
+}
+
+static int test_prologue(void)
+{
+	unsigned int i, at, most;
+
+	for (i = 0; i < ARRAY_SIZE(prologues); i++) {
+		const u8 *ends = prologues[i].ends;
+
+		most = max3(ends[0], ends[1], max(ends[2], ends[3]));
+		for (at = 0; at <= most; at++)
+			EXPECT(kpprof_prologue_fits(prologues[i].code, sizeof(prologues[i].code),
+						    at) == is_end(ends, at));
+	}
+	EXPECT(!kpprof_prologue_fits(prologues[5].code, sizeof(prologues[5].code), 7));
+	return 0;
+}
+
+/* 4096 distances: their mean has a standard error of 1/64. */
+static int test_gap(void)
+{
+	const u64 rate = 65536, n = 4096;
+	u64 sum = 0, above = 0, i;
+	s64 gap;
+
+	for (i = 0; i < n; i++) {
+		gap = kpprof_heap_gap(rate);
+		EXPECT(gap >= 1 && gap <= 33 * rate);
+		sum += gap;
+		above += gap > rate;
+	}
+	EXPECT(sum > n * rate * 9 / 10 && sum < n * rate * 11 / 10);
+	/* exp(-1) of them are more than the mean: 1507 */
+	EXPECT(above > 1300 && above < 1710);
+	EXPECT(kpprof_heap_gap(1) <= 33);
+	return 0;
+}
+
 int kpprof_selftest(void)
 {
 	int err = test_find();
@@ -111,6 +176,10 @@ int kpprof_selftest(void)
 		err = test_check();
 	if (!err)
 		err = test_walk();
+	if (!err)
+		err = test_prologue();
+	if (!err)
+		err = test_gap();
 	if (!err)
 		pr_info("self-tests passed\n");
 	return err;

@@ -17,6 +17,8 @@
  * @sched_events: records of kpprof:kpprof_sched
  * @sched_dropped: what could not be told
  * @sched_busy_ns: time in the scheduler's probes and in walks for them, sched_clock()
+ * @heap_events: records of kpprof:kpprof_heap
+ * @heap_busy_ns: time in the probes of allocators, sched_clock()
  * @ends: how walks ended
  */
 struct kpprof_stats {
@@ -27,6 +29,8 @@ struct kpprof_stats {
 	u64 sched_events;
 	u64 sched_dropped;
 	u64 sched_busy_ns;
+	u64 heap_events;
+	u64 heap_busy_ns;
 	u64 ends[KPPROF_ENDS_N];
 };
 

@@ -119,7 +119,7 @@ static int too_many(struct netlink_ext_ack *extack)
 	return -ENOSPC;
 }
 
-static bool process_lives(pid_t tgid)
+bool kpprof_process_lives(pid_t tgid)
 {
 	struct task_struct *task;
 	bool lives;
@@ -140,7 +140,7 @@ static int unless_gone(pid_t tgid, struct netlink_ext_ack *extack)
 	struct kpprof_target *t;
 
 	smp_mb();
-	if (process_lives(tgid))
+	if (kpprof_process_lives(tgid))
 		return 0;
 	spin_lock(&targets_lock);
 	t = find_locked(tgid);
@@ -190,7 +190,7 @@ void kpprof_targets_disarm(unsigned int arm)
 	spin_unlock(&targets_lock);
 }
 
-static struct mm_struct *process_mm(pid_t tgid)
+struct mm_struct *kpprof_process_mm(pid_t tgid)
 {
 	struct task_struct *task;
 	struct mm_struct *mm = NULL;
@@ -233,7 +233,7 @@ static int target_set_space(pid_t tgid, struct kpprof_space *space, struct netli
 
 int kpprof_target_map(pid_t tgid, struct kpprof_maps *maps, struct netlink_ext_ack *extack)
 {
-	struct mm_struct *mm = process_mm(tgid);
+	struct mm_struct *mm = kpprof_process_mm(tgid);
 	struct kpprof_space *space = NULL;
 	int err;
 

@@ -50,6 +50,12 @@ struct kpprof_target {
 /* Processes that are followed at the same time. */
 #define KPPROF_TARGETS_MAX 65536u
 
+/** kpprof_process_lives() - whether a process has a thread that does not exit. Context: any */
+bool kpprof_process_lives(pid_t tgid);
+
+/** kpprof_process_mm() - its memory, to be given back by mmput(); NULL for none. Context: task */
+struct mm_struct *kpprof_process_mm(pid_t tgid);
+
 /** kpprof_target_find() - Context: any, under rcu_read_lock() */
 struct kpprof_target *kpprof_target_find(pid_t tgid);
 

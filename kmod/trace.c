@@ -30,6 +30,11 @@ u32 kpprof_trace_id_sched(void)
 	return event_kpprof_sched.event.type;
 }
 
+u32 kpprof_trace_id_heap(void)
+{
+	return event_kpprof_heap.event.type;
+}
+
 /* The layout is made by TRACE_EVENT(), and promised in uapi/kpprof.h. */
 #define SAME(event, record, field, theirs)                               \
 	static_assert(offsetof(struct trace_event_raw_##event, field) == \
@@ -61,3 +66,14 @@ SAME(kpprof_sched, kpprof_sched_record, raw, raw);
 SAME(kpprof_sched, kpprof_sched_record, queued, queued);
 SAME(kpprof_sched, kpprof_sched_record, args, args);
 SAME(kpprof_sched, kpprof_sched_record, __data_loc_ips, ips_where);
+static_assert(sizeof(struct kpprof_heap_record) == 60);
+SAME(kpprof_heap, kpprof_heap_record, what, what);
+SAME(kpprof_heap, kpprof_heap_record, guesses, guesses);
+SAME(kpprof_heap, kpprof_heap_record, cookie, cookie);
+SAME(kpprof_heap, kpprof_heap_record, flags, flags);
+SAME(kpprof_heap, kpprof_heap_record, pid, pid);
+SAME(kpprof_heap, kpprof_heap_record, func, func);
+SAME(kpprof_heap, kpprof_heap_record, seq, seq);
+SAME(kpprof_heap, kpprof_heap_record, ptr, ptr);
+SAME(kpprof_heap, kpprof_heap_record, size, size);
+SAME(kpprof_heap, kpprof_heap_record, __data_loc_ips, ips_where);

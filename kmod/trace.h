@@ -86,6 +86,28 @@ struct kpprof_sched_event {
 	u64 args[6];
 };
 
+/**
+ * struct kpprof_heap_event - what happened to a sampled block, see struct kpprof_heap_record
+ * @what: enum kpprof_heap_what
+ * @arm: which heap arm
+ * @flags: KPPROF_HEAP_*
+ * @pid: the process that was armed
+ * @func: number of the function
+ * @seq: of the sample
+ * @ptr: address
+ * @size: bytes
+ */
+struct kpprof_heap_event {
+	u8 what;
+	u8 arm;
+	u32 flags;
+	s32 pid;
+	u32 func;
+	u64 seq;
+	u64 ptr;
+	u64 size;
+};
+
 /** kpprof_trace_id_cpu() - perf's number of kpprof:kpprof_cpu */
 u32 kpprof_trace_id_cpu(void);
 
@@ -94,6 +116,9 @@ u32 kpprof_trace_id_stack(void);
 
 /** kpprof_trace_id_sched() - perf's number of kpprof:kpprof_sched */
 u32 kpprof_trace_id_sched(void);
+
+/** kpprof_trace_id_heap() - perf's number of kpprof:kpprof_heap */
+u32 kpprof_trace_id_heap(void);
 
 #endif /* KPPROF_TRACE_TYPES_H */
 
@@ -105,7 +130,7 @@ u32 kpprof_trace_id_sched(void);
 #include <linux/tracepoint.h>
 
 #define kpprof_show_context(c) __print_symbolic(c, {0, "task"}, {1, "softirq"}, {2, "hardirq"}, \
-						{3, "sched"})
+						{3, "sched"}, {4, "heap"})
 
 TRACE_EVENT(kpprof_cpu,
 	TP_PROTO(struct pt_regs *regs, const struct kpprof_sample *s),
@@ -224,6 +249,46 @@ TRACE_EVENT(kpprof_sched,
 	TP_printk("what=%u arms=%x flags=%x nr=%d tid=%d ns=%llu count=%llu raw=%llu queued=%llu end=%u ips=%u bytes",
 		  __entry->what, __entry->arms, __entry->flags, __entry->nr, __entry->tid,
 		  __entry->ns, __entry->count, __entry->raw, __entry->queued, __entry->end,
+		  __get_dynamic_array_len(ips))
+);
+
+TRACE_EVENT(kpprof_heap,
+	TP_PROTO(struct pt_regs *regs, const struct kpprof_sample *s,
+		 const struct kpprof_heap_event *e),
+	TP_ARGS(regs, s, e),
+	TP_STRUCT__entry(
+		__field(u8, what)
+		__field(u8, arm)
+		__field(u8, end)
+		__field(u8, guesses)
+		__field(u32, cookie)
+		__field(u32, flags)
+		__field(s32, pid)
+		__field(u32, func)
+		__field(u32, reserved)
+		__field(u64, seq)
+		__field(u64, ptr)
+		__field(u64, size)
+		__dynamic_array(u64, ips, s->nips)
+	),
+	TP_fast_assign(
+		__entry->what = e->what;
+		__entry->arm = e->arm;
+		__entry->end = s->end;
+		__entry->guesses = s->guesses;
+		__entry->cookie = s->cookie;
+		__entry->flags = e->flags;
+		__entry->pid = e->pid;
+		__entry->func = e->func;
+		__entry->reserved = 0;
+		__entry->seq = e->seq;
+		__entry->ptr = e->ptr;
+		__entry->size = e->size;
+		memcpy(__get_dynamic_array(ips), s->ips, s->nips * sizeof(u64));
+	),
+	TP_printk("what=%u arm=%u flags=%x pid=%d func=%u seq=%llu ptr=%llx size=%llu end=%u ips=%u bytes",
+		  __entry->what, __entry->arm, __entry->flags, __entry->pid, __entry->func,
+		  __entry->seq, __entry->ptr, __entry->size, __entry->end,
 		  __get_dynamic_array_len(ips))
 );
 

@@ -51,6 +51,8 @@ static const struct field {
 	{KPPROF_A_CLIENT_COMM, KIND_STR, "client_comm", "its name"},
 	{KPPROF_A_HOOK_COUNTERS, KIND_U32, "counters", "perf counters in the kernel"},
 	{KPPROF_A_HOOK_PROBES, KIND_U32, "probes", "tracepoint probes"},
+	{KPPROF_A_HOOK_UPROBES, KIND_U32, "uprobes", "probes in allocators"},
+	{KPPROF_A_HOOK_RETURNS, KIND_U32, "returns", "calls whose return is waited for"},
 	{KPPROF_A_NARMS, KIND_U32, "arms", "arms"},
 	{KPPROF_A_NTARGETS, KIND_U32, "targets", "processes followed"},
 	{KPPROF_A_NIMAGES, KIND_U32, "images", "images"},

@@ -28,8 +28,11 @@
  *     KPPROF_A_EVENT_CPU      u32     perf tracepoint id of kpprof:kpprof_cpu
  *     KPPROF_A_EVENT_STACK    u32     perf tracepoint id of kpprof:kpprof_stack
  *     KPPROF_A_EVENT_SCHED    u32     perf tracepoint id of kpprof:kpprof_sched
+ *     KPPROF_A_EVENT_HEAP     u32     perf tracepoint id of kpprof:kpprof_heap
  *     KPPROF_A_HOOK_COUNTERS  u32     perf counters that exist now
  *     KPPROF_A_HOOK_PROBES    u32     tracepoint probes that are registered now
+ *     KPPROF_A_HOOK_UPROBES   u32     probes in allocators that are registered now
+ *     KPPROF_A_HOOK_RETURNS   u32     sampled calls of allocators whose return is waited for now
  *     KPPROF_A_NTARGETS       u32     processes that are known, children included
  *     KPPROF_A_NARMS          u32     arms
  *     KPPROF_A_NIMAGES        u32     images
@@ -46,6 +49,9 @@
  *     KPPROF_A_SCHED_DROPPED  u64     waits, releases and new threads that could not be told of for
  *                                     want of memory
  *     KPPROF_A_SCHED_BUSY_NS  u64     time spent in the scheduler's probes and in their walks
+ *     KPPROF_A_HEAP_EVENTS    u64     records of kpprof:kpprof_heap
+ *     KPPROF_A_HEAP_BUSY_NS   u64     time spent in the probes of allocators, without what the kernel
+ *                                     itself needs to get there and back
  *     KPPROF_A_BUDGET         u32     what the governor lets the probes cost, in thousandths of a CPU
  *     KPPROF_A_SLOWED         u32     how often the governor has doubled the rates of waits
  *
@@ -85,6 +91,28 @@
  *
  *     A thread that several watches look at is told of once, at the lowest of their rates; one that
  *     is for new threads alone has none.
+ *
+ *     KPPROF_A_HEAP           flag    instead of KPPROF_A_HZ: a *heap arm*. It looks at the allocator of
+ *                                     processes: which calls ask for memory, and when it is freed
+ *     KPPROF_A_RATE           u64     for a heap arm: mean bytes between two samples, 1 to
+ *                                     KPPROF_HEAP_RATE_MAX; the same when sent again
+ *     KPPROF_A_PID            u32     for a heap arm: at most one in a message, not sent before for
+ *                                     this arm (-EEXIST), with the probes to put into its memory
+ *     KPPROF_A_PROBE          nest    may be repeated, 1 to KPPROF_PROBES_MAX in all:
+ *         KPPROF_PROBE_A_START  u64   address of a function of the allocator, in a mapped file
+ *         KPPROF_PROBE_A_AT     u64   address of the instruction to probe: on all ways into the
+ *                                     function, with its arguments in their registers. What lies
+ *                                     between the two are instructions that the module can decode,
+ *                                     at most KPPROF_PROBE_AHEAD bytes: else -EILSEQ
+ *         KPPROF_PROBE_A_KIND   u32   enum kpprof_alloc
+ *         KPPROF_PROBE_A_FUNC   u32   number chosen by the client, comes with the samples
+ *         KPPROF_PROBE_A_PUSHED u32   bytes by which the stack pointer has changed there; absent: 0
+ *         KPPROF_PROBE_A_LEAVES flag  RESIZE of no block, and ALIGNED to what any block is aligned to,
+ *                                     go on in another function that is probed itself
+ *
+ *     Reply for a heap arm: KPPROF_A_NPROBES u32 probes of all heap arms. They are in the memory of
+ *     their process only, and taken out when the process or its arm is disarmed, when the client is gone, and when the
+ *     process has exited. Children are not probed.
  *
  * KPPROF_CMD_DISARM
  *
@@ -127,6 +155,25 @@
  *
  *     Each mapping is compared with the process: one that is not there any more is -ESTALE. While
  *     nothing is armed nobody follows the process: -EINVAL.
+ *
+ * KPPROF_CMD_HEAP     get. What a heap arm has counted since it was made, sampled or not, of all of its
+ * processes:
+ *
+ *     KPPROF_A_ARM            u32     in the request
+ *     KPPROF_A_ALLOCS         u64     calls that ask for memory
+ *     KPPROF_A_ALLOC_BYTES    u64     how much they asked for
+ *     KPPROF_A_FREES          u64     calls that free a block
+ *     KPPROF_A_LIVE           u64     samples that are followed now
+ *     KPPROF_A_OVERFLOW       u64     samples that were not followed: KPPROF_HEAP_LIVE_MAX were
+ *     KPPROF_A_UNPLACED       u64     samples whose call never returned, or whose return could not be
+ *                                     waited for: the thread's hardware breakpoints are all in use
+ *     KPPROF_A_MISSED         u64     samples whose address was given to another block, though nobody
+ *                                     was seen to free them
+ *     KPPROF_A_DROPPED        u64     samples that were not followed for want of memory
+ *
+ * KPPROF_CMD_BLOCKS   dump. The samples of a heap arm (KPPROF_A_ARM in the request) that are live:
+ * messages with KPPROF_A_SEQS binary, u64 each, the numbers of those that have an address. One that
+ * is placed or freed meanwhile may be there or not.
  *
  * KPPROF_CMD_TARGETS  dump. One message for each process that is known: KPPROF_A_PID,
  * KPPROF_A_ARMS u32 bit i for arm i, KPPROF_A_INHERITED flag for a child that was not named by ARM,
@@ -185,7 +232,7 @@
  * puts into its rings; `perf record -e 'kpprof:*'` reads the same. The kernel's half of the stack is
  * the event's own callchain (PERF_SAMPLE_CALLCHAIN with exclude_callchain_user), taken from the
  * interrupted registers. The raw data of the events are struct kpprof_cpu_record, struct
- * kpprof_stack_record and struct kpprof_sched_record.
+ * kpprof_stack_record, struct kpprof_sched_record and struct kpprof_heap_record.
  *
  * kpprof:kpprof_cpu        a sample whose user half the module has walked.
  * kpprof:kpprof_stack  a sample that it could not walk for want of mappings or rows, with the user
@@ -195,6 +242,9 @@
  *                   thread, with the stack of the thread that it happened in: walked when it is on
  *                   its way back to user space. Where the module cannot walk it, KPPROF_SCHED_STACK
  *                   is set, and kpprof_stack records of KPPROF_CONTEXT_SCHED follow on that CPU.
+ * kpprof:kpprof_heap   what happens to a sampled block of memory: a call that asks for it, with its
+ *                   stack (as above: KPPROF_HEAP_STACK, KPPROF_CONTEXT_HEAP), its address once that
+ *                   call returns, its end.
  *
  * Without the module
  * ==================
@@ -285,6 +335,11 @@
 #define KPPROF_MAPS_MAX		  65536u
 #define KPPROF_STACK_MAX	  65528u
 
+#define KPPROF_HEAP_RATE_MAX	  (1ull << 30)
+#define KPPROF_HEAP_LIVE_MAX	  65536u
+#define KPPROF_PROBES_MAX	  64
+#define KPPROF_PROBE_AHEAD	  64
+
 #define KPPROF_THREAD_PIDS_MAX	  16384u
 #define KPPROF_THREAD_STACK_MAX	  24576u
 #define KPPROF_THREAD_MESSAGE_MAX 28672u
@@ -302,6 +357,8 @@ enum kpprof_cmd {
 	KPPROF_CMD_THREADS,
 	KPPROF_CMD_WAITS,
 	KPPROF_CMD_GOVERNOR,
+	KPPROF_CMD_HEAP,
+	KPPROF_CMD_BLOCKS,
 	__KPPROF_CMD_MAX
 };
 #define KPPROF_CMD_MAX (__KPPROF_CMD_MAX - 1)
@@ -389,6 +446,22 @@ enum kpprof_attr {
 	KPPROF_A_WOKEN,
 	KPPROF_A_NS,
 	KPPROF_A_COUNT,
+	KPPROF_A_EVENT_HEAP,
+	KPPROF_A_HOOK_UPROBES,
+	KPPROF_A_HOOK_RETURNS,
+	KPPROF_A_HEAP_EVENTS,
+	KPPROF_A_HEAP_BUSY_NS,
+	KPPROF_A_HEAP,
+	KPPROF_A_PROBE,
+	KPPROF_A_NPROBES,
+	KPPROF_A_ALLOCS,
+	KPPROF_A_ALLOC_BYTES,
+	KPPROF_A_FREES,
+	KPPROF_A_LIVE,
+	KPPROF_A_OVERFLOW,
+	KPPROF_A_UNPLACED,
+	KPPROF_A_MISSED,
+	KPPROF_A_SEQS,
 	__KPPROF_A_MAX
 };
 #define KPPROF_A_MAX (__KPPROF_A_MAX - 1)
@@ -404,6 +477,41 @@ enum kpprof_map_attr {
 	__KPPROF_MAP_A_MAX
 };
 #define KPPROF_MAP_A_MAX (__KPPROF_MAP_A_MAX - 1)
+
+enum kpprof_probe_attr {
+	KPPROF_PROBE_A_UNSPEC,
+	KPPROF_PROBE_A_PAD,
+	KPPROF_PROBE_A_START,
+	KPPROF_PROBE_A_AT,
+	KPPROF_PROBE_A_KIND,
+	KPPROF_PROBE_A_FUNC,
+	KPPROF_PROBE_A_PUSHED,
+	KPPROF_PROBE_A_LEAVES,
+	__KPPROF_PROBE_A_MAX
+};
+#define KPPROF_PROBE_A_MAX (__KPPROF_PROBE_A_MAX - 1)
+
+/**
+ * enum kpprof_alloc - what a function of an allocator takes, in the registers of the x86-64 calling
+ * convention
+ * @KPPROF_ALLOC_SIZE: di bytes: malloc, operator new, valloc
+ * @KPPROF_ALLOC_ARRAY: di times si bytes: calloc
+ * @KPPROF_ALLOC_ALIGNED: si bytes, aligned to di: memalign, aligned_alloc
+ * @KPPROF_ALLOC_STORED: dx bytes, the address goes to *di: posix_memalign
+ * @KPPROF_ALLOC_RESIZE: the block at di to si bytes: realloc
+ * @KPPROF_ALLOC_RESIZE_ARRAY: the block at di to si times dx bytes: reallocarray
+ * @KPPROF_ALLOC_FREE: the block at di is freed: free, operator delete
+ */
+enum kpprof_alloc {
+	KPPROF_ALLOC_SIZE,
+	KPPROF_ALLOC_ARRAY,
+	KPPROF_ALLOC_ALIGNED,
+	KPPROF_ALLOC_STORED,
+	KPPROF_ALLOC_RESIZE,
+	KPPROF_ALLOC_RESIZE_ARRAY,
+	KPPROF_ALLOC_FREE,
+	__KPPROF_ALLOC_KINDS
+};
 
 /**
  * enum kpprof_clock - what the counters of an arm count
@@ -469,6 +577,9 @@ enum kpprof_context {
 	__KPPROF_CONTEXTS,
 	/* of no CPU sample: the stack belongs to the kpprof:kpprof_sched record before */
 	KPPROF_CONTEXT_SCHED = __KPPROF_CONTEXTS,
+	/* nor of one: it belongs to the sample of kpprof:kpprof_heap before, whose number is
+	   @period */
+	KPPROF_CONTEXT_HEAP,
 };
 
 /**
@@ -631,6 +742,59 @@ struct kpprof_sched_record {
 	__u64 raw;
 	__u64 queued;
 	__u64 args[6];
+	__u32 ips_where;
+} __attribute__((packed, aligned(4)));
+
+/**
+ * enum kpprof_heap_what - what a record of kpprof:kpprof_heap says
+ * @KPPROF_HEAP_SAMPLED: a call asks for memory, and was chosen; with its stack
+ * @KPPROF_HEAP_PLACED: that call returns: the block is at @ptr
+ * @KPPROF_HEAP_FREED: the block is not there any more
+ */
+enum kpprof_heap_what {
+	KPPROF_HEAP_SAMPLED = 1,
+	KPPROF_HEAP_PLACED = 2,
+	KPPROF_HEAP_FREED = 3,
+};
+
+/* struct kpprof_heap_record: flags */
+#define KPPROF_HEAP_STACK    1 /* the stack follows in kpprof_stack records */
+#define KPPROF_HEAP_OVERFLOW 2 /* PLACED: it is not followed */
+
+/**
+ * struct kpprof_heap_record - raw data of kpprof:kpprof_heap
+ * @common: the kernel's own fields of every trace event
+ * @what: enum kpprof_heap_what
+ * @arm: which heap arm
+ * @end: SAMPLED: enum kpprof_end, how the walk ended
+ * @guesses: as in struct kpprof_cpu_record
+ * @cookie: of the mappings that were used, 0 for none
+ * @flags: KPPROF_HEAP_*
+ * @pid: the process that was armed
+ * @func: SAMPLED: number of the function that was called
+ * @reserved: 0
+ * @seq: number of the sample in its arm, not 0
+ * @ptr: address of the block; 0 for SAMPLED
+ * @size: SAMPLED: bytes that were asked for
+ * @ips_where: as in struct kpprof_cpu_record; the first frame is the allocator's own
+ *
+ * Samples are those calls into which a point falls, where points lie @rate bytes apart in the mean
+ * and independent of each other: one of n bytes is sampled with the probability 1 - exp(-n / rate).
+ */
+struct kpprof_heap_record {
+	__u64 common;
+	__u8 what;
+	__u8 arm;
+	__u8 end;
+	__u8 guesses;
+	__u32 cookie;
+	__u32 flags;
+	__s32 pid;
+	__u32 func;
+	__u32 reserved;
+	__u64 seq;
+	__u64 ptr;
+	__u64 size;
 	__u32 ips_where;
 } __attribute__((packed, aligned(4)));
 

@@ -84,6 +84,7 @@ static int put_module(const struct nlmsghdr *nlh, void *ctx)
 	} fields[] = {
 		{KPPROF_A_HOOK_COUNTERS, false, "module: perf counters"},
 		{KPPROF_A_HOOK_PROBES, false, "module: tracepoint probes"},
+		{KPPROF_A_HOOK_UPROBES, false, "module: probes in allocators"},
 		{KPPROF_A_NTARGETS, false, "module: processes followed"},
 		{KPPROF_A_IMAGE_BYTES, true, "module: bytes for rows and maps"},
 		{KPPROF_A_SAMPLES, true, "module: samples"},

@@ -10,6 +10,10 @@
  *   kpt abuse                messages that are wrong in a known way, and what they must be answered
  * with kpt random N SEED        N messages of random shape
  *   kpt threads [PID...]     THREADS of these processes, or of all
+ *   kpt text PID             how many bytes of its code are not those of its files
+ *   kpt probe RATE PID SECS KIND:ADDRESS...  a heap arm, held so long
+ *   kpt live I PID KIND:ADDRESS...  a heap arm for a moment, ended in one of four ways
+ *   kpt heap ARM             HEAP, KEY=VALUE lines
  *   kpt torn N PID           N dumps of tests/vm/still.c, none with registers that do not belong
  * together
  *   kpt faults               each allocation of each command fails once
@@ -188,6 +192,10 @@ static const char *const names[__KPPROF_A_MAX] = {
 	[KPPROF_A_WOKEN] = "woken",
 	[KPPROF_A_NS] = "ns",
 	[KPPROF_A_COUNT] = "count",
+	[KPPROF_A_HOOK_UPROBES] = "uprobes",
+	[KPPROF_A_HOOK_RETURNS] = "returns",
+	[KPPROF_A_HEAP_EVENTS] = "heap_events",
+	[KPPROF_A_HEAP_BUSY_NS] = "heap_busy_ns",
 };
 
 static int print_attr(const struct nlattr *a, void *data)
@@ -383,7 +391,7 @@ static int cycles(unsigned int n, unsigned int pid, const char *ko)
 
 static int failures;
 
-static void expect(const char *what, int have, int want)
+void kpt_expect(const char *what, int have, int want)
 {
 	/* a refusal for a reason of ours has a text */
 	if (have == want && (have != -EINVAL || *text || want == 0))
@@ -443,34 +451,34 @@ static void abuse_images(void)
 						   {.kind = KPPROF_RULE_CFA, .reg = 7, .off = 8}};
 	static const struct kpprof_rule unknown[] = {{.kind = KPPROF_RULE_NONE}, {.kind = 77}};
 
-	expect("image 0", image_begin(0, 3, 2), -ERANGE);
-	expect("no rows", image_begin(1, 0, 2), -EINVAL);
-	expect("too many rows", image_begin(1, KPPROF_ROWS_MAX + 1, 2), -EINVAL);
-	expect("over the cap", image_begin(1, KPPROF_ROWS_MAX, 2), -ENOSPC);
-	expect("rows before the sizes", image_rows(1, 0, pcs, index, 3), -ENOENT);
-	expect("an image", image_begin(1, 3, 2), 0);
-	expect("the same again", image_begin(1, 3, 2), -EEXIST);
-	expect("a part out of order", image_rows(1, 1, pcs, index, 2), -EINVAL);
-	expect("a part too long", image_rows(1, 0, pcs, index, 4), -EINVAL);
-	expect("done before its parts", image_flag(1, KPPROF_A_DONE), -EINVAL);
-	expect("gone then", image_flag(1, KPPROF_A_DONE), -ENOENT);
-	expect("unsorted: sizes", image_begin(1, 3, 2), 0);
-	expect("unsorted: rules", image_rules(1, 0, rules, 2), 0);
-	expect("unsorted: rows", image_rows(1, 0, unsorted, index, 3), 0);
-	expect("unsorted", image_flag(1, KPPROF_A_DONE), -EINVAL);
-	expect("index: sizes", image_begin(1, 3, 2), 0);
-	expect("index: rules", image_rules(1, 0, rules, 2), 0);
-	expect("index: rows", image_rows(1, 0, pcs, beyond, 3), 0);
-	expect("an index beyond the rules", image_flag(1, KPPROF_A_DONE), -EINVAL);
-	expect("rule: sizes", image_begin(1, 3, 2), 0);
-	expect("rule: rules", image_rules(1, 0, unknown, 2), 0);
-	expect("rule: rows", image_rows(1, 0, pcs, index, 3), 0);
-	expect("an unknown rule", image_flag(1, KPPROF_A_DONE), -EINVAL);
-	expect("good: sizes", image_begin(1, 3, 2), 0);
-	expect("good: rules", image_rules(1, 0, rules, 2), 0);
-	expect("good: rows", image_rows(1, 0, pcs, index, 3), 0);
-	expect("good", image_flag(1, KPPROF_A_DONE), 0);
-	expect("rows of a whole image", image_rows(1, 0, pcs, index, 3), -ENOENT);
+	kpt_expect("image 0", image_begin(0, 3, 2), -ERANGE);
+	kpt_expect("no rows", image_begin(1, 0, 2), -EINVAL);
+	kpt_expect("too many rows", image_begin(1, KPPROF_ROWS_MAX + 1, 2), -EINVAL);
+	kpt_expect("over the cap", image_begin(1, KPPROF_ROWS_MAX, 2), -ENOSPC);
+	kpt_expect("rows before the sizes", image_rows(1, 0, pcs, index, 3), -ENOENT);
+	kpt_expect("an image", image_begin(1, 3, 2), 0);
+	kpt_expect("the same again", image_begin(1, 3, 2), -EEXIST);
+	kpt_expect("a part out of order", image_rows(1, 1, pcs, index, 2), -EINVAL);
+	kpt_expect("a part too long", image_rows(1, 0, pcs, index, 4), -EINVAL);
+	kpt_expect("done before its parts", image_flag(1, KPPROF_A_DONE), -EINVAL);
+	kpt_expect("gone then", image_flag(1, KPPROF_A_DONE), -ENOENT);
+	kpt_expect("unsorted: sizes", image_begin(1, 3, 2), 0);
+	kpt_expect("unsorted: rules", image_rules(1, 0, rules, 2), 0);
+	kpt_expect("unsorted: rows", image_rows(1, 0, unsorted, index, 3), 0);
+	kpt_expect("unsorted", image_flag(1, KPPROF_A_DONE), -EINVAL);
+	kpt_expect("index: sizes", image_begin(1, 3, 2), 0);
+	kpt_expect("index: rules", image_rules(1, 0, rules, 2), 0);
+	kpt_expect("index: rows", image_rows(1, 0, pcs, beyond, 3), 0);
+	kpt_expect("an index beyond the rules", image_flag(1, KPPROF_A_DONE), -EINVAL);
+	kpt_expect("rule: sizes", image_begin(1, 3, 2), 0);
+	kpt_expect("rule: rules", image_rules(1, 0, unknown, 2), 0);
+	kpt_expect("rule: rows", image_rows(1, 0, pcs, index, 3), 0);
+	kpt_expect("an unknown rule", image_flag(1, KPPROF_A_DONE), -EINVAL);
+	kpt_expect("good: sizes", image_begin(1, 3, 2), 0);
+	kpt_expect("good: rules", image_rules(1, 0, rules, 2), 0);
+	kpt_expect("good: rows", image_rows(1, 0, pcs, index, 3), 0);
+	kpt_expect("good", image_flag(1, KPPROF_A_DONE), 0);
+	kpt_expect("rows of a whole image", image_rows(1, 0, pcs, index, 3), -ENOENT);
 }
 
 static struct nlmsghdr *maps_begin(unsigned int pid)
@@ -504,96 +512,96 @@ static void abuse_maps(void)
 	struct nlmsghdr *nlh;
 	struct nlattr *nest;
 
-	expect("maps while nothing is armed", one_map(0x1000, 0x2000, 0), -EINVAL);
-	expect("arming oneself", arm(0, 99, (unsigned int)getpid()), 0);
-	expect("an empty mapping", one_map(0x1000, 0x1000, 0), -EINVAL);
-	expect("a mapping beyond user space", one_map(0x1000, ~0ull, 0), -EINVAL);
-	expect("an image that is not there", one_map(0x1000, 0x2000, 7), -ENOENT);
-	expect("a mapping that is not there", one_map(0x1000, 0x2000, 1), -ESTALE);
+	kpt_expect("maps while nothing is armed", one_map(0x1000, 0x2000, 0), -EINVAL);
+	kpt_expect("arming oneself", arm(0, 99, (unsigned int)getpid()), 0);
+	kpt_expect("an empty mapping", one_map(0x1000, 0x1000, 0), -EINVAL);
+	kpt_expect("a mapping beyond user space", one_map(0x1000, ~0ull, 0), -EINVAL);
+	kpt_expect("an image that is not there", one_map(0x1000, 0x2000, 7), -ENOENT);
+	kpt_expect("a mapping that is not there", one_map(0x1000, 0x2000, 1), -ESTALE);
 	nlh = maps_begin((unsigned int)getpid());
 	kpt_put_map(nlh, 0x3000, 0x4000, 0);
 	kpt_put_map(nlh, 0x1000, 0x2000, 0);
-	expect("unsorted mappings", talk(NULL, NULL), -EINVAL);
+	kpt_expect("unsorted mappings", talk(NULL, NULL), -EINVAL);
 	maps_begin((unsigned int)getpid());
-	expect("no mappings at all", talk(NULL, NULL), 0);
+	kpt_expect("no mappings at all", talk(NULL, NULL), 0);
 	maps_begin(2);
-	expect("mappings of a kernel thread", talk(NULL, NULL), -ESRCH);
+	kpt_expect("mappings of a kernel thread", talk(NULL, NULL), -ESRCH);
 	maps_begin(0x7fffffff);
-	expect("mappings of nobody", talk(NULL, NULL), -ESRCH);
+	kpt_expect("mappings of nobody", talk(NULL, NULL), -ESRCH);
 	nlh = maps_begin((unsigned int)getpid());
 	nest = mnl_attr_nest_start(nlh, KPPROF_A_MAP);
 	mnl_attr_put_u64(nlh, KPPROF_MAP_A_START, 0x1000);
 	mnl_attr_nest_end(nlh, nest);
-	expect("half a mapping", talk(NULL, NULL), -EINVAL);
+	kpt_expect("half a mapping", talk(NULL, NULL), -EINVAL);
 	nlh = maps_begin((unsigned int)getpid());
 	mnl_attr_put_u64(nlh, KPPROF_A_MAP, 0);
-	expect("a mapping that is no nest", talk(NULL, NULL), -EINVAL);
+	kpt_expect("a mapping that is no nest", talk(NULL, NULL), -EINVAL);
 	nlh = maps_begin((unsigned int)getpid());
 	mnl_attr_put(nlh, KPPROF_A_MORE, 0, NULL);
-	expect("the first part of a list", talk(NULL, NULL), 0);
+	kpt_expect("the first part of a list", talk(NULL, NULL), 0);
 	maps_begin(1);
-	expect("the list of another process meanwhile", talk(NULL, NULL), 0);
+	kpt_expect("the list of another process meanwhile", talk(NULL, NULL), 0);
 }
 
 static void abuse_arms(void)
 {
 	struct nlmsghdr *nlh;
 
-	expect("no such arm", arm(KPPROF_ARMS_MAX, 99, 1), -ERANGE);
-	expect("no rate", arm(1, 0, 1), -ERANGE);
-	expect("too fast", arm(1, KPPROF_HZ_MAX + 1, 1), -ERANGE);
-	expect("nobody", arm(1, 99, 0x7fffffff), -ESRCH);
-	expect("another rate for an arm", arm(0, 100, 1), -EINVAL);
+	kpt_expect("no such arm", arm(KPPROF_ARMS_MAX, 99, 1), -ERANGE);
+	kpt_expect("no rate", arm(1, 0, 1), -ERANGE);
+	kpt_expect("too fast", arm(1, KPPROF_HZ_MAX + 1, 1), -ERANGE);
+	kpt_expect("nobody", arm(1, 99, 0x7fffffff), -ESRCH);
+	kpt_expect("another rate for an arm", arm(0, 100, 1), -EINVAL);
 	nlh = begin(family, KPPROF_CMD_ARM);
 	mnl_attr_put_u32(nlh, KPPROF_A_HZ, 99);
-	expect("no arm named", talk(NULL, NULL), -EINVAL);
+	kpt_expect("no arm named", talk(NULL, NULL), -EINVAL);
 	nlh = begin(family, KPPROF_CMD_ARM);
 	mnl_attr_put_u32(nlh, KPPROF_A_ARM, 1);
 	mnl_attr_put_u16(nlh, KPPROF_A_HZ, 99);
-	expect("a rate of two bytes", talk(NULL, NULL), -EINVAL);
+	kpt_expect("a rate of two bytes", talk(NULL, NULL), -EINVAL);
 	nlh = begin(family, KPPROF_CMD_ARM);
 	mnl_attr_put_u32(nlh, KPPROF_A_ARM, 1);
 	mnl_attr_put_u32(nlh, KPPROF_A_HZ, 99);
 	mnl_attr_put_u32(nlh, KPPROF_A_COOKIE, 1);
-	expect("an attribute of another command", talk(NULL, NULL), -EINVAL);
+	kpt_expect("an attribute of another command", talk(NULL, NULL), -EINVAL);
 	nlh = begin(family, KPPROF_CMD_ARM);
 	mnl_attr_put_u32(nlh, KPPROF_A_ARM, 1);
 	mnl_attr_put_u32(nlh, KPPROF_A_HZ, 99);
 	mnl_attr_put_u32(nlh, 900, 1);
-	expect("an unknown attribute", talk(NULL, NULL), -EINVAL);
-	expect("a watch of nothing", watch(1, 0, 0, 1), -ERANGE);
-	expect("a watch of everything and more", watch(1, KPPROF_WATCH_ALL + 1, 0, 1), -ERANGE);
-	expect("an arm as a watch", watch(0, KPPROF_WATCH_ALL, 0, 1), -EINVAL);
-	expect("a watch", watch(1, KPPROF_WATCH_BLOCK, 1000, 1), 0);
-	expect("with another rate", watch(1, KPPROF_WATCH_BLOCK, 2000, 1), 0);
-	expect("with a rate too long", watch(1, KPPROF_WATCH_BLOCK, KPPROF_RATE_MAX + 1, 1),
-	       -EINVAL);
-	expect("for something else", watch(1, KPPROF_WATCH_MUTEX, 1000, 1), 0);
-	expect("a watch as an arm", arm(1, 99, 1), -EINVAL);
+	kpt_expect("an unknown attribute", talk(NULL, NULL), -EINVAL);
+	kpt_expect("a watch of nothing", watch(1, 0, 0, 1), -ERANGE);
+	kpt_expect("a watch of everything and more", watch(1, KPPROF_WATCH_ALL + 1, 0, 1), -ERANGE);
+	kpt_expect("an arm as a watch", watch(0, KPPROF_WATCH_ALL, 0, 1), -EINVAL);
+	kpt_expect("a watch", watch(1, KPPROF_WATCH_BLOCK, 1000, 1), 0);
+	kpt_expect("with another rate", watch(1, KPPROF_WATCH_BLOCK, 2000, 1), 0);
+	kpt_expect("with a rate too long", watch(1, KPPROF_WATCH_BLOCK, KPPROF_RATE_MAX + 1, 1),
+		   -EINVAL);
+	kpt_expect("for something else", watch(1, KPPROF_WATCH_MUTEX, 1000, 1), 0);
+	kpt_expect("a watch as an arm", arm(1, 99, 1), -EINVAL);
 	nlh = begin(family, KPPROF_CMD_ARM);
 	mnl_attr_put_u32(nlh, KPPROF_A_ARM, 2);
 	mnl_attr_put_u32(nlh, KPPROF_A_HZ, 99);
 	mnl_attr_put_u32(nlh, KPPROF_A_WATCH, 1);
-	expect("an arm that is a watch", talk(NULL, NULL), -EINVAL);
+	kpt_expect("an arm that is a watch", talk(NULL, NULL), -EINVAL);
 	nlh = begin(family, KPPROF_CMD_DISARM);
 	mnl_attr_put_u32(nlh, KPPROF_A_ARM, 5);
-	expect("disarming what is not armed", talk(NULL, NULL), -ENOENT);
+	kpt_expect("disarming what is not armed", talk(NULL, NULL), -ENOENT);
 	begin(family, KPPROF_CMD_EXIT);
-	expect("an event as a command", talk(NULL, NULL), -EOPNOTSUPP);
+	kpt_expect("an event as a command", talk(NULL, NULL), -EOPNOTSUPP);
 	begin(family, 200);
-	expect("an unknown command", talk(NULL, NULL), -EOPNOTSUPP);
+	kpt_expect("an unknown command", talk(NULL, NULL), -EOPNOTSUPP);
 	nlh = begin(family, KPPROF_CMD_LISTEN);
 	memset(in, 'a', 300);
 	mnl_attr_put(nlh, KPPROF_A_LISTEN, 300, in);
-	expect("an address of 300 bytes", talk(NULL, NULL), -EINVAL);
+	kpt_expect("an address of 300 bytes", talk(NULL, NULL), -EINVAL);
 	nlh = begin(family, KPPROF_CMD_LISTEN);
 	mnl_attr_put(nlh, KPPROF_A_LISTEN, 4, "abcd");
-	expect("an address without its end", talk(NULL, NULL), -EINVAL);
+	kpt_expect("an address without its end", talk(NULL, NULL), -EINVAL);
 	/* An attribute longer than the message, and one cut off. */
 	nlh = begin(family, KPPROF_CMD_ARM);
 	mnl_attr_put_u32(nlh, KPPROF_A_ARM, 1);
 	((struct nlattr *)((char *)nlh + nlh->nlmsg_len - 8))->nla_len = 4000;
-	expect("an attribute longer than its message", talk(NULL, NULL), -EINVAL);
+	kpt_expect("an attribute longer than its message", talk(NULL, NULL), -EINVAL);
 }
 
 static void abuse_threads(void)
@@ -601,20 +609,20 @@ static void abuse_threads(void)
 	struct nlmsghdr *nlh;
 
 	kpt_begin(KPPROF_CMD_THREADS, 0);
-	expect("threads, not as a dump", talk(NULL, NULL), -EOPNOTSUPP);
+	kpt_expect("threads, not as a dump", talk(NULL, NULL), -EOPNOTSUPP);
 	nlh = kpt_begin(KPPROF_CMD_THREADS, NLM_F_DUMP);
 	mnl_attr_put_u32(nlh, KPPROF_A_PID, 0x7fffffff);
-	expect("threads of nobody", talk(NULL, NULL), 0);
+	kpt_expect("threads of nobody", talk(NULL, NULL), 0);
 	nlh = kpt_begin(KPPROF_CMD_THREADS, NLM_F_DUMP);
 	mnl_attr_put_u16(nlh, KPPROF_A_PID, 1);
-	expect("a process of two bytes", talk(NULL, NULL), -EINVAL);
+	kpt_expect("a process of two bytes", talk(NULL, NULL), -EINVAL);
 	nlh = kpt_begin(KPPROF_CMD_THREADS, NLM_F_DUMP);
 	mnl_attr_put_u32(nlh, KPPROF_A_HZ, 1);
-	expect("threads at a rate", talk(NULL, NULL), -EINVAL);
+	kpt_expect("threads at a rate", talk(NULL, NULL), -EINVAL);
 	nlh = kpt_begin(KPPROF_CMD_THREADS, NLM_F_DUMP);
 	for (unsigned int i = 0; i <= KPPROF_THREAD_PIDS_MAX; i++)
 		mnl_attr_put_u32(nlh, KPPROF_A_PID, i);
-	expect("threads of too many", talk(NULL, NULL), -E2BIG);
+	kpt_expect("threads of too many", talk(NULL, NULL), -E2BIG);
 }
 
 static int abuse(void)
@@ -623,8 +631,9 @@ static int abuse(void)
 	abuse_maps();
 	abuse_arms();
 	abuse_threads();
+	kpt_heap_abuse();
 	begin(family, KPPROF_CMD_DISARM);
-	expect("DISARM", talk(NULL, NULL), 0);
+	kpt_expect("DISARM", talk(NULL, NULL), 0);
 	if (!failures)
 		puts("refused as they must be");
 	return failures ? 1 : 0;
@@ -634,6 +643,8 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
+	if (!strcmp(what, "text") && argc == 3)
+		return kpt_text(argv[2]);
 	if (!strcmp(what, "cycles") && argc == 5)
 		return cycles((unsigned int)atoi(argv[2]), (unsigned int)atoi(argv[3]), argv[4]);
 	if (!strcmp(what, "faults-load") && argc == 3)
@@ -647,6 +658,14 @@ int main(int argc, char **argv)
 		return hold_watch(argv + 2);
 	if (!strcmp(what, "waits"))
 		return waits();
+	if (!strcmp(what, "probe") && argc > 5)
+		return kpt_probe((unsigned int)atoi(argv[2]), argv[3], atol(argv[4]), argv + 5,
+				 (unsigned int)argc - 5);
+	if (!strcmp(what, "live") && argc > 4)
+		return kpt_probe_live((unsigned int)atoi(argv[2]), argv[3], argv + 4,
+				      (unsigned int)argc - 4);
+	if (!strcmp(what, "heap") && argc == 3)
+		return kpt_heap((unsigned int)atoi(argv[2]));
 	if (!strcmp(what, "abuse"))
 		return abuse();
 	if (!strcmp(what, "random") && argc == 4)
@@ -661,6 +680,7 @@ int main(int argc, char **argv)
 		return kpt_faults_fork();
 	fputs("usage: kpt status | arm HZ PID|box SECS | watch WHAT RATE PID|box SECS | waits |\n"
 	      "       cycles N PID KO | abuse | random N SEED | threads [PID...] | torn N PID |\n"
+	      "       text PID | probe RATE PID SECS PROBE... | live I PID PROBE... | heap ARM |\n"
 	      "       faults | faults-fork | faults-load KO\n",
 	      stderr);
 	return 2;

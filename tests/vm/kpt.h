@@ -26,6 +26,15 @@ int kpt_random(unsigned int n, unsigned int seed);
 /* kpt_must() - end with status 1 and a text when @err is not 0 */
 void kpt_must(int err, const char *what);
 
+/* kpt_expect() - what the kernel has answered to @what, and what it must have */
+void kpt_expect(const char *what, int have, int want);
+
+/* kpt_heap_abuse() - heap arms that are wrong in a known way */
+void kpt_heap_abuse(void);
+
+/* kpt_heap_put() - attributes of a heap arm of this process, which depend on @r */
+void kpt_heap_put(struct nlmsghdr *nlh, unsigned int r);
+
 /* kpt_threads() - print what THREADS tells; @pids: numbers as text, none for all */
 int kpt_threads(char **pids, unsigned int npids);
 
@@ -44,5 +53,18 @@ int kpt_faults_fork(void);
 
 /* kpt_faults_load() - let each allocation of loading this file fail; returns the exit status */
 int kpt_faults_load(const char *ko);
+
+/* kpt_text() - how many bytes of a process's code are not those of its files */
+int kpt_text(const char *pid);
+
+/* kpt_probe() - a heap arm for one process; @probes: "KIND:ADDRESS[+AHEAD]" each; print "armed",
+ * hold it */
+int kpt_probe(unsigned int rate, const char *pid, long seconds, char **probes, unsigned int n);
+
+/* kpt_probe_live() - one client's life in a storm: arm a heap, and end in a way that @i chooses */
+int kpt_probe_live(unsigned int i, const char *pid, char **probes, unsigned int n);
+
+/* kpt_heap() - the counts of a heap arm */
+int kpt_heap(unsigned int arm);
 
 #endif /* KPT_H */

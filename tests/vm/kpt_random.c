@@ -111,12 +111,17 @@ static void put_likely(struct nlmsghdr *nlh, unsigned int cmd)
 		mnl_attr_put_u32(nlh, KPPROF_A_ARM, rnd(KPPROF_ARMS_MAX));
 		if (rnd(2)) {
 			mnl_attr_put_u32(nlh, KPPROF_A_HZ, 1 + rnd(KPPROF_HZ_MAX));
+		} else if (rnd(2)) {
+			kpt_heap_put(nlh, value());
+			break;
 		} else {
 			mnl_attr_put_u32(nlh, KPPROF_A_WATCH, 1 + rnd(KPPROF_WATCH_ALL));
 			mnl_attr_put_u64(nlh, KPPROF_A_RATE, value());
 		}
 		mnl_attr_put_u32(nlh, KPPROF_A_PID, rnd(2) ? (uint32_t)getpid() : rnd(400));
 		break;
+	case KPPROF_CMD_HEAP:
+	case KPPROF_CMD_BLOCKS:
 	case KPPROF_CMD_DISARM:
 		mnl_attr_put_u32(nlh, KPPROF_A_ARM, rnd(KPPROF_ARMS_MAX));
 		break;

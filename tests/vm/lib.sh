@@ -45,7 +45,7 @@ nothing_hooked()
 	[ "$(timers)" = 0 ] && [ "$(probes | awk '{ sum += $2 } END { print sum }')" = "$probes_before" ] &&
 		[ ! -s /sys/kernel/tracing/uprobe_events ] &&
 		{ ! grep -q '^kpprof ' /proc/modules ||
-			"$kpt" status | awk -F= '/^(counters|probes|arms|targets|threads)=/ { sum += $2 } END { exit sum != 0 }'; }
+			"$kpt" status | awk -F= '/^(counters|probes|uprobes|returns|arms|targets|threads)=/ { sum += $2 } END { exit sum != 0 }'; }
 }
 
 probes_before=$(probes | awk '{ sum += $2 } END { print sum }')
@@ -55,7 +55,7 @@ expect_nothing_hooked() # TEXT
 	wait_for 5 nothing_hooked || {
 		bad "$1: something is hooked"
 		echo "timers $(timers), probes $(probes | tr '\n' ' ')"
-		"$kpt" status 2>&1 | grep -E 'counters|probes|arms|targets|threads' || true
+		"$kpt" status 2>&1 | grep -E 'counters|probes|returns|arms|targets|threads' || true
 	}
 }
 
