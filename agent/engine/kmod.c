@@ -57,6 +57,8 @@ static int take_status_attr(const struct nlattr *a, void *data)
 		events->stack = mnl_attr_get_u32(a);
 	if (mnl_attr_get_type(a) == KPPROF_A_EVENT_SCHED)
 		events->sched = mnl_attr_get_u32(a);
+	if (mnl_attr_get_type(a) == KPPROF_A_EVENT_HEAP)
+		events->heap = mnl_attr_get_u32(a);
 	return MNL_CB_OK;
 }
 

@@ -307,7 +307,7 @@ static int parse_stack_record(const unsigned char *raw, uint32_t size, struct re
 		return -EBADMSG;
 	memcpy(&rec, raw, sizeof(rec));
 	s->stack = find_array(raw, size, rec.stack_where, &len);
-	if (!s->stack || rec.context > KPPROF_CONTEXT_SCHED)
+	if (!s->stack || rec.context > KPPROF_CONTEXT_HEAP)
 		return -EBADMSG;
 	s->abi = PERF_SAMPLE_REGS_ABI_64;
 	s->user_ip = rec.ip;
@@ -345,6 +345,31 @@ static int parse_sched_record(const unsigned char *raw, uint32_t size, struct re
 	return 0;
 }
 
+_Static_assert(sizeof(struct kpprof_heap_record) == 60, "as the module has it");
+
+static int parse_heap_record(const unsigned char *raw, uint32_t size, struct record_sample *s)
+{
+	struct kpprof_heap_record rec;
+	uint32_t len;
+
+	if (size < sizeof(rec))
+		return -EBADMSG;
+	memcpy(&rec, raw, sizeof(rec));
+	s->ips = find_array(raw, size, rec.ips_where, &len);
+	if (!s->ips || rec.end >= KPPROF_ENDS_N)
+		return -EBADMSG;
+	s->raw = raw;
+	s->raw_len = size;
+	s->walked = true;
+	s->nips = len / sizeof(uint64_t);
+	s->end = rec.end;
+	s->guesses = rec.guesses;
+	s->cookie = rec.cookie;
+	s->arm = rec.arm;
+	s->context = KPPROF_CONTEXT_HEAP;
+	return 0;
+}
+
 static int parse_module_sample(const struct perf_event_header *h,
 			       const struct record_module *module, struct record *r)
 {
@@ -367,6 +392,8 @@ static int parse_module_sample(const struct perf_event_header *h,
 		return parse_stack_record(raw, size, &r->sample);
 	if (event == module->sched)
 		return parse_sched_record(raw, size, &r->sample);
+	if (module->heap && event == module->heap)
+		return parse_heap_record(raw, size, &r->sample);
 	return -ENOTSUP;
 }
 

@@ -70,8 +70,8 @@ extern const uint64_t record_regs_mask;
  * @raw: the fields of a trace event, as tracefs.h finds them; NULL for other events
 
  * @addr: of record_parse_fault(): what was accessed
- * @raw: of record_parse_raw(); of record_parse_module() a struct kpprof_sched_record, not aligned,
- *	where it is one
+ * @raw: of record_parse_raw(); of record_parse_module() a struct kpprof_sched_record or struct
+ *	kpprof_heap_record, not aligned, where it is one
  * @raw_len: bytes
  * @context: enum kpprof_context; always _TASK without the module, which alone knows; _SCHED is
  *	not of a CPU sample
@@ -155,11 +155,13 @@ int record_parse(const struct perf_event_header *h, struct record *out);
  * @cpu: kpprof:kpprof_cpu
  * @stack: kpprof:kpprof_stack
  * @sched: kpprof:kpprof_sched; 0 for a module that has none
+ * @heap: kpprof:kpprof_heap; 0 for a module that has none
  */
 struct record_module {
 	uint32_t cpu;
 	uint32_t stack;
 	uint32_t sched;
+	uint32_t heap;
 };
 
 /**

@@ -13,6 +13,7 @@ enum {
 	BLOCK_FREED = 4,
 	BLOCK_INNER =
 		8, /* made by the allocator itself on its way to another one: does not count */
+	BLOCK_SEEN = 16, /* among those that the kernel has said are live */
 };
 
 /**

@@ -25,9 +25,9 @@ double heap_hit_ns(void);
  * @from: counted at the beginning
  * @to: and at the end
  * @ns: between them
- *
- * An allocation hits two probes, a free one.
+ * @per_alloc: probes that an allocation hits; a free hits one
  */
-double heap_cost(const struct heap_counts *from, const struct heap_counts *to, uint64_t ns);
+double heap_cost(const struct heap_counts *from, const struct heap_counts *to, uint64_t ns,
+		 unsigned int per_alloc);
 
 #endif /* KPPROF_HEAP_COST_H */

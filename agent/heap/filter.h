@@ -52,12 +52,18 @@ struct heap_record {
  * @bytes: that they asked for
  * @frees: calls with a pointer
  * @overflow: samples whose pointer found no room
+ * @unplaced: of the module: samples of calls that did not return, or were not seen to
+ * @missed: of the module: samples whose end was not seen
+ * @dropped: of the module: samples that were not followed for want of memory
  */
 struct heap_counts {
 	uint64_t allocs;
 	uint64_t bytes;
 	uint64_t frees;
 	uint64_t overflow;
+	uint64_t unplaced;
+	uint64_t missed;
+	uint64_t dropped;
 };
 
 /* Distances to the next sample that the programs draw from; a power of two. */

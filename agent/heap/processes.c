@@ -7,6 +7,7 @@
 
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "../engine/core.h"
 #include "../image/store.h"
 #include "allocator.h"
 #include "filter.h"
@@ -24,6 +25,9 @@ struct heap_process *heap_process_find(const struct heap_watch *w, pid_t pid)
 
 void heap_process_lift(struct heap_process *p)
 {
+	if (p->probed.n)
+		heap_module_lift(p->watch->module, p->pid);
+	p->probed = (struct heap_probed){0};
 	for (size_t i = 0; i < ALLOCATOR_PARTS; i++) {
 		heap_probes_close(p->probes[i]);
 		p->probes[i] = NULL;
@@ -48,16 +52,43 @@ void heap_process_remove(struct heap_watch *w, struct heap_process *p)
 	process_free(p);
 }
 
+/* The module probes it, and has its mappings to walk stacks with. */
+static int attach_module(struct heap_process *p)
+{
+	struct engine *e = p->watch->engine;
+	struct process *process = processes_load(e->processes, p->pid);
+	struct heap_probed probed;
+	int err = heap_module_probe(p->watch->module, p->pid, p->allocator, false, &probed);
+
+	if (err) {
+		log_debug("the module: %s", heap_module_error(p->watch->module));
+		return err;
+	}
+	p->probed = probed;
+	if (process)
+		follow_process(&e->follow, process);
+	return 0;
+}
+
+static int attach_perf(struct heap_process *p)
+{
+	const struct allocator *a = p->allocator;
+	int err = 0;
+
+	for (size_t i = 0; i < a->nparts && !err; i++)
+		err = heap_probes_open(p->watch->filter, p->pid, a->parts[i].image->fd,
+				       a->parts[i].funcs, a->parts[i].n,
+				       (uint32_t)i * ALLOC_FUNCS_MAX, &p->probes[i]);
+	return err;
+}
+
 /* Probes the process with the allocator that was found; the allocator is the process's. */
 static int attach(struct heap_process *p)
 {
 	struct heap_watch *w = p->watch;
 	const struct allocator *a = p->allocator;
-	int err = 0;
+	int err = w->module ? attach_module(p) : attach_perf(p);
 
-	for (size_t i = 0; i < a->nparts && !err; i++)
-		err = heap_probes_open(w->filter, p->pid, a->parts[i].image->fd, a->parts[i].funcs,
-				       a->parts[i].n, (uint32_t)i * ALLOC_FUNCS_MAX, &p->probes[i]);
 	if (err) {
 		heap_process_lift(p);
 		w->error = err;

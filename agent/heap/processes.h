@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "module.h"
+
 struct allocator;
 struct allocator_search;
 struct heap_probes;
@@ -21,7 +23,8 @@ enum { HEAP_PROCESSES_MAX = 64 };
  * @pid: process
  * @allocator: NULL while it is looked for, or when there is none
  * @search: under way, or NULL
- * @probes: by part of the allocator
+ * @probes: by part of the allocator; perf's
+ * @probed: the module's
  */
 struct heap_process {
 	struct heap_process *next;
@@ -30,6 +33,7 @@ struct heap_process {
 	struct allocator *allocator;
 	struct allocator_search *search;
 	struct heap_probes *probes[2];
+	struct heap_probed probed;
 };
 
 /** heap_process_add() - probe a process, now or when its allocator is found; 0 or -errno */

@@ -13,6 +13,7 @@
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "../control/module.h"
 #include "../engine/clock.h"
 #include "../engine/core.h"
 #include "../engine/find.h"
@@ -20,6 +21,7 @@
 #include "allocator.h"
 #include "cost.h"
 #include "growth.h"
+#include "module.h"
 #include "probes.h"
 #include "processes.h"
 
@@ -50,10 +52,10 @@ static void tell_live(struct heap_watch *w, const struct block *b, double sign)
 static void settle(struct heap_watch *w, struct block *b)
 {
 	if (b->flags & BLOCK_INNER) {
-		if (b->flags & BLOCK_PLACED)
-			heap_filter_forget(w->filter, b->ptr, b->tgid, b->seq);
-		else
+		if (w->filter && !(b->flags & BLOCK_PLACED))
 			return;
+		if (w->filter)
+			heap_filter_forget(w->filter, b->ptr, b->tgid, b->seq);
 	} else if ((b->flags & (BLOCK_COUNTED | BLOCK_FREED)) != (BLOCK_COUNTED | BLOCK_FREED)) {
 		return;
 	}
@@ -92,7 +94,7 @@ static void deliver(struct held *h, const struct stack *stack)
 	if (!w)
 		return;
 	w->held--;
-	if (stack->end == KPPROF_END_NOT_DUMPED)
+	if (stack->end == KPPROF_END_NOT_DUMPED && w->filter)
 		look_deeper(w);
 	b = blocks_find(&w->blocks, extra->seq);
 	if (!b)
@@ -122,6 +124,7 @@ void heap_watch_take(struct heap_watch *w, const struct record *r, struct block 
 	struct process *p = processes_load(w->engine->processes, r->pid);
 	struct heap_held *extra;
 	struct held *h = p ? held_create(r, p, "", sizeof(*extra)) : NULL;
+	bool believed;
 
 	if (!h) {
 		blocks_remove(&w->blocks, b);
@@ -134,37 +137,56 @@ void heap_watch_take(struct heap_watch *w, const struct record *r, struct block 
 	*extra = (struct heap_held){.watch = w, .seq = b->seq};
 	h->deliver = deliver;
 	w->held++;
-	held_walk(&w->engine->held, w->engine->store, h);
+	believed = !w->module || follow_sample(&w->engine->follow, p, &r->sample);
+	if (r->sample.walked)
+		held_walked(h, believed);
+	else
+		held_walk(&w->engine->held, w->engine->store, h);
+}
+
+struct block *heap_watch_new(struct heap_watch *w, uint64_t seq, uint64_t size)
+{
+	struct block *b = blocks_add(&w->blocks, seq);
+
+	if (!b) {
+		w->lost++;
+		return NULL;
+	}
+	b->size = size;
+	b->count = block_scale(size, w->rate);
+	return b;
 }
 
 static void sampled(struct heap_watch *w, const struct record *r, const struct heap_record *raw)
 {
-	struct block *b = blocks_add(&w->blocks, raw->seq);
+	struct block *b = heap_watch_new(w, raw->seq, raw->size);
 
-	if (!b) {
-		w->lost++;
+	if (!b)
 		return;
-	}
-	b->size = raw->size;
 	b->tgid = raw->tgid;
-	b->count = block_scale(raw->size, w->rate);
 	heap_watch_take(w, r, b);
+}
+
+void heap_watch_placed(struct heap_watch *w, struct block *b, uint64_t ptr)
+{
+	bool first = !(b->flags & BLOCK_PLACED);
+
+	b->ptr = ptr;
+	b->flags |= BLOCK_PLACED;
+	if (first && b->flags & BLOCK_COUNTED && !(b->flags & BLOCK_FREED))
+		tell_live(w, b, 1);
+	settle(w, b);
 }
 
 static void placed(struct heap_watch *w, const struct heap_record *raw)
 {
 	struct block *b = blocks_find(&w->blocks, raw->seq);
-	bool first = b && !(b->flags & BLOCK_PLACED);
 
 	if (!b) {
 		heap_filter_forget(w->filter, raw->ptr, raw->tgid, raw->seq);
 		return;
 	}
-	b->ptr = raw->ptr;
-	b->flags |= BLOCK_PLACED;
-	if (first && b->flags & BLOCK_COUNTED && !(b->flags & BLOCK_FREED))
-		tell_live(w, b, 1);
-	settle(w, b);
+	heap_watch_placed(w, b, raw->ptr);
 }
 
 void heap_watch_freed(struct heap_watch *w, struct block *b)
@@ -284,6 +306,8 @@ void heap_watch_stop(struct engine *e, struct heap_watch *w)
 	held_each(&e->held, forget, w);
 	engine_set_close(e, w->set);
 	growth_close(w);
+	heap_module_close(w->module);
+	w->module = NULL;
 	heap_filter_destroy(w->filter);
 	blocks_deinit(&w->blocks);
 	members_deinit(&w->members);
@@ -305,6 +329,20 @@ static int add_members(struct heap_watch *w)
 	return good ? 0 : first;
 }
 
+/* The module, or else BPF programs on perf's events. */
+static int open_source(struct heap_watch *w)
+{
+	int err = heap_module_open(w->engine, w->rate, w, &w->module);
+
+	if (!err)
+		return 0;
+	w->module = NULL;
+	if (module_mode() == ENGINE_MODULE)
+		return -ENODEV;
+	err = heap_filter_create(w->rate, &w->filter);
+	return err ? err : open_rings(w);
+}
+
 int heap_watch_start(struct engine *e, struct heap_watch *w)
 {
 	int err;
@@ -324,9 +362,7 @@ int heap_watch_start(struct engine *e, struct heap_watch *w)
 	}
 	w->next = e->heaps;
 	e->heaps = w;
-	err = w->growth ? growth_open(w) : heap_filter_create(w->rate, &w->filter);
-	if (!err && !w->growth)
-		err = open_rings(w);
+	err = w->growth ? growth_open(w) : open_source(w);
 	if (!err)
 		err = add_members(w);
 	if (err)
@@ -338,9 +374,23 @@ static void reconcile_one(void *ctx, struct block *b)
 {
 	struct heap_watch *w = ctx;
 
-	if (b->flags & BLOCK_PLACED && !(b->flags & (BLOCK_FREED | BLOCK_INNER)) &&
-	    !heap_filter_has(w->filter, b->ptr, b->tgid, b->seq))
+	bool live = b->flags & BLOCK_SEEN;
+
+	b->flags &= ~(unsigned int)BLOCK_SEEN;
+	if (!(b->flags & BLOCK_PLACED) || b->flags & (BLOCK_FREED | BLOCK_INNER))
+		return;
+	if (w->filter)
+		live = heap_filter_has(w->filter, b->ptr, b->tgid, b->seq);
+	if (!live)
 		heap_watch_freed(w, b);
+}
+
+static void see(void *ctx, uint64_t seq)
+{
+	struct block *b = blocks_find(ctx, seq);
+
+	if (b)
+		b->flags |= BLOCK_SEEN;
 }
 
 /* Records were lost, frees among them perhaps: what is live is asked from the kernel. */
@@ -349,6 +399,8 @@ static void reconcile(struct heap_watch *w)
 	if (w->reconciled == w->lost)
 		return;
 	w->reconciled = w->lost;
+	if (w->module && heap_module_live(w->module, see, &w->blocks))
+		return;
 	blocks_each(&w->blocks, reconcile_one, w);
 }
 
@@ -366,7 +418,9 @@ void heap_watch_flush(struct engine *e, struct heap_watch *w, void (*flushed)(vo
 void heap_watch_counts(const struct heap_watch *w, struct heap_counts *out)
 {
 	*out = (struct heap_counts){0};
-	if (w->filter)
+	if (w->module)
+		heap_module_counts(w->module, out);
+	else if (w->filter)
 		heap_filter_counts(w->filter, out);
 }
 
@@ -381,13 +435,16 @@ const char *heap_watch_describe(const struct heap_watch *w)
 void heap_watch_probes(const struct heap_watch *w, unsigned int *n, unsigned int *stepped)
 {
 	*n = *stepped = 0;
-	for (const struct heap_process *p = w->processes; p; p = p->next)
+	for (const struct heap_process *p = w->processes; p; p = p->next) {
+		*n += p->probed.n;
+		*stepped += p->probed.stepped;
 		for (size_t i = 0; i < ALLOCATOR_PARTS; i++) {
 			if (!p->probes[i])
 				continue;
 			*n += heap_probes_count(p->probes[i]);
 			*stepped += heap_probes_stepped(p->probes[i]);
 		}
+	}
 }
 
 /* A child's memory is a copy of its parent's, and its allocations are its own from there on. */
@@ -490,7 +547,7 @@ static void check_cost(struct heap_watch *w, uint64_t now)
 	struct heap_counts c;
 
 	heap_watch_counts(w, &c);
-	w->cost = heap_cost(&w->last, &c, now - w->last_at);
+	w->cost = heap_cost(&w->last, &c, now - w->last_at, w->module ? 1 : 2);
 	w->last = c;
 	w->last_at = now;
 	if (w->force || w->cost < HEAP_COST_LIFT || w->lifted)
@@ -511,7 +568,7 @@ static void rescan(struct heap_watch *w, uint64_t now)
 		return;
 	}
 
-	for (struct cpu_ring *r = w->set->rings; r; r = r->next)
+	for (struct cpu_ring *r = w->filter ? w->set->rings : NULL; r; r = r->next)
 		rings++;
 	if (rings != w->nrings)
 		connect_rings(w);

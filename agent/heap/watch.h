@@ -20,6 +20,7 @@
 struct engine;
 struct event_set;
 struct growth;
+struct heap_module;
 struct heap_process;
 struct record;
 
@@ -81,6 +82,7 @@ struct heap_watch {
 	struct engine *engine;
 	struct members members;
 	struct heap_process *processes;
+	struct heap_module *module;
 	struct heap_filter *filter;
 	struct event_set *set;
 	struct blocks blocks;
@@ -123,7 +125,7 @@ const char *heap_watch_describe(const struct heap_watch *w);
 void heap_watch_probes(const struct heap_watch *w, unsigned int *n, unsigned int *stepped);
 
 /*
- * For growth.c.
+ * For growth.c and module.c.
  */
 
 /**
@@ -133,6 +135,12 @@ void heap_watch_probes(const struct heap_watch *w, unsigned int *n, unsigned int
  * @b: the block, new; it is removed when there is no memory
  */
 void heap_watch_take(struct heap_watch *w, const struct record *r, struct block *b);
+
+/** heap_watch_new() - a sampled allocation of @size bytes; NULL without memory, which is counted */
+struct block *heap_watch_new(struct heap_watch *w, uint64_t seq, uint64_t size);
+
+/** heap_watch_placed() - the address of a block is known; it may be forgotten */
+void heap_watch_placed(struct heap_watch *w, struct block *b, uint64_t ptr);
 
 /** heap_watch_freed() - a block is not there any more; it may be forgotten */
 void heap_watch_freed(struct heap_watch *w, struct block *b);

@@ -54,6 +54,7 @@ static int start(struct cumulative *c)
 {
 	struct heap *h = (struct heap *)c;
 	int64_t key = profile_string(&c->profile, "bytes");
+	int err;
 
 	if (key < 0)
 		return (int)key;
@@ -69,7 +70,10 @@ static int start(struct cumulative *c)
 	};
 	c->armed.engine = KPPROF_ENGINE_PERF;
 	heap_memory_begin(c, &h->memory);
-	return heap_watch_start(c->engine, &h->watch);
+	err = heap_watch_start(c->engine, &h->watch);
+	if (!err && h->watch.module)
+		c->armed.engine = KPPROF_ENGINE_MODULE;
+	return err;
 }
 
 static void flushed(void *ctx)
@@ -115,6 +119,11 @@ static void comment_counts(const struct heap *h, struct profile *p)
 	if (n.overflow)
 		profile_comment(p, "samples too many to follow: %llu: they are not in use here",
 				(unsigned long long)n.overflow);
+	if (n.missed || n.dropped)
+		profile_comment(p,
+				"samples whose end was not seen: %llu; without memory to follow "
+				"them: %llu",
+				(unsigned long long)n.missed, (unsigned long long)n.dropped);
 	if (h->watch.unplaced)
 		profile_comment(p, "sampled calls that failed or did not return: %llu: not in use",
 				(unsigned long long)h->watch.unplaced);

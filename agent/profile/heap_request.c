@@ -13,6 +13,7 @@
 #include "../engine/find.h"
 #include "../heap/allocator.h"
 #include "../heap/cost.h"
+#include "../heap/module.h"
 #include "../heap/probes.h"
 #include "../http/server.h"
 #include "../image/store.h"
@@ -32,7 +33,8 @@
  * @view: how it will be answered
  * @search: for the allocator
  * @allocator: what was found
- * @filter: counts frees
+ * @module: counts frees, or
+ * @filter: does, with
  * @probes: on them
  * @from: when that began
  * @came: when the request came
@@ -47,6 +49,7 @@ struct heap_request {
 	pid_t pid;
 	struct allocator_search *search;
 	struct allocator *allocator;
+	struct heap_module *module;
 	struct heap_filter *filter;
 	struct heap_probes *probes;
 	struct loop_timer timer;
@@ -59,6 +62,7 @@ static void request_free(struct heap_request *r)
 {
 	allocator_cancel(r->search);
 	loop_timer_clear(engine_loop(r->list->engine), &r->timer);
+	heap_module_close(r->module);
 	heap_probes_close(r->probes);
 	heap_filter_destroy(r->filter);
 	allocator_put(r->allocator);
@@ -138,10 +142,15 @@ static void looked(struct loop_timer *t)
 	struct heap_counts c;
 	double cost;
 
-	heap_filter_counts(r->filter, &c);
-	/* What is freed was allocated: as often, and with two probes each. */
+	if (r->module)
+		heap_module_counts(r->module, &c);
+	else
+		heap_filter_counts(r->filter, &c);
+	/* What is freed was allocated: as often. */
 	c.allocs = c.frees;
-	cost = heap_cost(&zero, &c, ns);
+	cost = heap_cost(&zero, &c, ns, r->module ? 1 : 2);
+	heap_module_close(r->module);
+	r->module = NULL;
 	heap_probes_close(r->probes);
 	r->probes = NULL;
 	if (cost > HEAP_COST_REFUSE)
@@ -150,8 +159,21 @@ static void looked(struct loop_timer *t)
 		when_closed(r, go);
 }
 
-/* Counts calls of free(3) for a moment. */
-static int look(struct heap_request *r)
+/* False when the module is not there, or does not take it. */
+static bool look_by_module(struct heap_request *r)
+{
+	struct heap_probed probed;
+
+	if (heap_module_open(r->list->engine, HEAP_RATE_MAX, NULL, &r->module))
+		return false;
+	if (!heap_module_probe(r->module, r->pid, r->allocator, true, &probed))
+		return true;
+	heap_module_close(r->module);
+	r->module = NULL;
+	return false;
+}
+
+static int look_by_perf(struct heap_request *r)
 {
 	const struct allocator_part *part = &r->allocator->parts[0];
 	size_t i = 0;
@@ -159,11 +181,19 @@ static int look(struct heap_request *r)
 
 	while (part->funcs[i].kind != ALLOC_FREE || part->funcs[i].flags & ALLOC_CXX)
 		i++;
-	heap_hit_ns();
 	err = heap_filter_create(HEAP_RATE_MAX, &r->filter);
-	if (!err)
-		err = heap_probes_open(r->filter, r->pid, part->image->fd, &part->funcs[i], 1, 0,
-				       &r->probes);
+	return err ? err
+		   : heap_probes_open(r->filter, r->pid, part->image->fd, &part->funcs[i], 1, 0,
+				      &r->probes);
+}
+
+/* Counts calls of free(3) for a moment. */
+static int look(struct heap_request *r)
+{
+	int err;
+
+	heap_hit_ns();
+	err = look_by_module(r) ? 0 : look_by_perf(r);
 	if (err)
 		return err;
 	r->from = loop_now();

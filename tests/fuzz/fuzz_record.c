@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct perf_event_mmap_page page;
-	static const struct record_module module = {1, 2, 3};
+	static const struct record_module module = {1, 2, 3, 4};
 	static volatile unsigned long sink;
 	const struct perf_event_header *h;
 	struct ring ring = {.page = &page, .size = RING_BYTES};
