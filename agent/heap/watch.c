@@ -329,16 +329,13 @@ static int add_members(struct heap_watch *w)
 	return good ? 0 : first;
 }
 
-/* The module, or else BPF programs on perf's events. */
+/* BPF programs on perf's events; the module's heap arms when nothing but the module is wanted. */
 static int open_source(struct heap_watch *w)
 {
-	int err = heap_module_open(w->engine, w->rate, w, &w->module);
+	int err;
 
-	if (!err)
-		return 0;
-	w->module = NULL;
 	if (module_mode() == ENGINE_MODULE)
-		return -ENODEV;
+		return heap_module_open(w->engine, w->rate, w, &w->module) ? -ENODEV : 0;
 	err = heap_filter_create(w->rate, &w->filter);
 	return err ? err : open_rings(w);
 }
