@@ -276,21 +276,32 @@ static const unsigned char *find_array(const unsigned char *raw, uint32_t size, 
 	return at <= size && *len <= size - at ? raw + at : NULL;
 }
 
+/* What the module's records of a walk have in common. */
+static int take_walk(const unsigned char *raw, uint32_t size, uint32_t ips_where, uint8_t end,
+		     uint8_t guesses, struct record_sample *s)
+{
+	uint32_t len;
+
+	s->ips = find_array(raw, size, ips_where, &len);
+	if (!s->ips || end >= KPPROF_ENDS_N)
+		return -EBADMSG;
+	s->walked = true;
+	s->nips = len / sizeof(uint64_t);
+	s->end = end;
+	s->guesses = guesses;
+	return 0;
+}
+
 static int parse_cpu_record(const unsigned char *raw, uint32_t size, struct record_sample *s)
 {
 	struct kpprof_cpu_record rec;
-	uint32_t len;
 
 	if (size < sizeof(rec))
 		return -EBADMSG;
 	memcpy(&rec, raw, sizeof(rec));
-	s->ips = find_array(raw, size, rec.ips_where, &len);
-	if (!s->ips || rec.end >= KPPROF_ENDS_N || rec.context >= __KPPROF_CONTEXTS)
+	if (rec.context >= __KPPROF_CONTEXTS ||
+	    take_walk(raw, size, rec.ips_where, rec.end, rec.guesses, s))
 		return -EBADMSG;
-	s->walked = true;
-	s->nips = len / sizeof(uint64_t);
-	s->end = rec.end;
-	s->guesses = rec.guesses;
 	s->cookie = rec.cookie;
 	s->arm = rec.arm;
 	s->context = rec.context;
@@ -326,20 +337,14 @@ static int parse_stack_record(const unsigned char *raw, uint32_t size, struct re
 static int parse_sched_record(const unsigned char *raw, uint32_t size, struct record_sample *s)
 {
 	struct kpprof_sched_record rec;
-	uint32_t len;
 
 	if (size < sizeof(rec))
 		return -EBADMSG;
 	memcpy(&rec, raw, sizeof(rec));
-	s->ips = find_array(raw, size, rec.ips_where, &len);
-	if (!s->ips || rec.end >= KPPROF_ENDS_N)
+	if (take_walk(raw, size, rec.ips_where, rec.end, rec.guesses, s))
 		return -EBADMSG;
 	s->raw = raw;
 	s->raw_len = size;
-	s->walked = true;
-	s->nips = len / sizeof(uint64_t);
-	s->end = rec.end;
-	s->guesses = rec.guesses;
 	s->cookie = rec.cookie;
 	s->context = KPPROF_CONTEXT_SCHED;
 	return 0;
@@ -350,20 +355,14 @@ _Static_assert(sizeof(struct kpprof_heap_record) == 60, "as the module has it");
 static int parse_heap_record(const unsigned char *raw, uint32_t size, struct record_sample *s)
 {
 	struct kpprof_heap_record rec;
-	uint32_t len;
 
 	if (size < sizeof(rec))
 		return -EBADMSG;
 	memcpy(&rec, raw, sizeof(rec));
-	s->ips = find_array(raw, size, rec.ips_where, &len);
-	if (!s->ips || rec.end >= KPPROF_ENDS_N)
+	if (take_walk(raw, size, rec.ips_where, rec.end, rec.guesses, s))
 		return -EBADMSG;
 	s->raw = raw;
 	s->raw_len = size;
-	s->walked = true;
-	s->nips = len / sizeof(uint64_t);
-	s->end = rec.end;
-	s->guesses = rec.guesses;
 	s->cookie = rec.cookie;
 	s->arm = rec.arm;
 	s->context = KPPROF_CONTEXT_HEAP;
