@@ -7,6 +7,7 @@
 #include "compat.h"
 #include "maps.h"
 #include "netlink.h"
+#include "stamp.h"
 #include "target.h"
 #include "watched.h"
 
@@ -72,12 +73,14 @@ static int put_untold(struct sk_buff *skb, const struct kpprof_watched *t)
 
 static int put_wait(struct sk_buff *skb, const struct kpprof_watched *t, u64 out)
 {
-	u64 woken = READ_ONCE(t->woken);
+	u64 woken = READ_ONCE(t->woken), begin = kpprof_stamp_mono(out);
 
+	if (kpprof_put_u64(skb, KPPROF_A_BEGIN, begin))
+		return -EMSGSIZE;
 	if (READ_ONCE(t->runnable))
-		woken = out;
-	return kpprof_put_u64(skb, KPPROF_A_BEGIN, out) ||
-	       (woken >= out && kpprof_put_u64(skb, KPPROF_A_WOKEN, woken));
+		return kpprof_put_u64(skb, KPPROF_A_WOKEN, begin);
+	return woken >= out &&
+	       kpprof_put_u64(skb, KPPROF_A_WOKEN, begin + kpprof_stamp_ns(woken - out));
 }
 
 static int put_thread(struct sk_buff *skb, const struct kpprof_watched *t, u64 out)

@@ -5,7 +5,6 @@
 #include <linux/math64.h>
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
-#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/task_stack.h>
@@ -17,6 +16,7 @@
 #include "governor.h"
 #include "sched.h"
 #include "stack.h"
+#include "stamp.h"
 #include "stats.h"
 #include "target.h"
 #include "watched.h"
@@ -26,49 +26,10 @@
  * all of them. */
 #define TIMED_EVERY 64
 
-/**
- * struct sched_cpu - what the probes of one CPU keep
- * @hits: calls
- * @seed: of chance
- */
-struct sched_cpu {
-	u32 hits;
-	u32 seed;
-};
-
-static DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
+/* Calls of the probes of one CPU. */
+static DEFINE_PER_CPU(u32, hits);
 /* Room for a walk in a thread's own context, on each CPU, while something is watched. */
 static struct kpprof_stack __percpu *rooms;
-
-/* ---- chance */
-
-/* xorshift32: good enough to be fair, and five instructions. */
-static u32 chance(void)
-{
-	struct sched_cpu *c = this_cpu_ptr(&sched_cpu);
-	u32 x = c->seed;
-
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	c->seed = x;
-	return x;
-}
-
-/*
- * Whether a wait is told, and what it stands for then: itself when it is as long as the rate, else
- * the rate, with the probability of ns / rate, so that the sum is right on average.
- */
-static bool pick(u64 rate, u64 ns, u64 *weight)
-{
-	*weight = KPPROF_COUNT_ONE;
-	if (ns >= rate)
-		return true;
-	if (mul_u64_u32_shr(rate, chance(), 32) >= ns)
-		return false;
-	*weight = div64_u64(rate * KPPROF_COUNT_ONE, ns);
-	return true;
-}
 
 static u64 scale(u64 ns, u64 weight)
 {
@@ -76,17 +37,14 @@ static u64 scale(u64 ns, u64 weight)
 }
 
 /*
- * Adds what took @ns, of which @queued waiting for a CPU, to what the thread has to tell, if it is
- * picked. Context: interrupts off, @t is current or being switched in.
+ * Adds what took @ns, of which @queued waiting for a CPU, to what the thread has to tell. Context:
+ * interrupts off, @t is current or being switched in.
  */
-static struct kpprof_pending *add(struct kpprof_watched *t, enum kpprof_slot slot, u64 begin,
-				  u64 ns, u64 queued)
+static struct kpprof_pending *add(struct kpprof_watched *t, enum kpprof_slot slot, u64 weight,
+				  u64 begin, u64 ns, u64 queued)
 {
 	struct kpprof_pending *p = &t->pending[slot];
-	u64 weight;
 
-	if (!pick(kpprof_governor_rate(READ_ONCE(t->rate)), ns, &weight))
-		return NULL;
 	if (!p->count)
 		p->begin = begin;
 	p->weight = weight;
@@ -101,7 +59,8 @@ static struct kpprof_pending *add(struct kpprof_watched *t, enum kpprof_slot slo
 /* ---- switches */
 
 /* Context: under the run queue's lock. */
-static void switch_out(struct kpprof_watched *t, struct task_struct *task, bool preempt, u64 now)
+static __always_inline void switch_out(struct kpprof_watched *t, struct task_struct *task,
+				       bool preempt, u64 now)
 {
 	unsigned int state = kpprof_task_state(task);
 
@@ -111,31 +70,28 @@ static void switch_out(struct kpprof_watched *t, struct task_struct *task, bool 
 	t->stopped = state & (__TASK_STOPPED | __TASK_TRACED);
 	WRITE_ONCE(t->woken, 0);
 	if (!t->runnable && t->what & KPPROF_WATCH_MUTEX)
-		kpprof_futex_sleep(t, task, now);
+		kpprof_futex_sleep(t, task, ktime_get_mono_fast_ns());
 }
 
-/* Context: under the run queue's lock. */
-static void switch_in(struct kpprof_watched *t, struct task_struct *task, u64 now)
+/* A wait that chance may have picked. Context: under the run queue's lock. */
+static noinline void end_wait(struct kpprof_watched *t, struct task_struct *task, u64 out, u64 now)
 {
-	u64 out = t->out, woken = READ_ONCE(t->woken);
+	u64 woken = READ_ONCE(t->woken), took = now > out ? now - out : 0, ns;
+	u64 weight = kpprof_pick_weight(&t->pick, took);
 	struct kpprof_pending *p;
 
-	t->out = 0;
-	/* Woken by what the probe of wake-ups did not see. */
-	if (t->word)
-		kpprof_futex_wake(t, NULL, now, NULL);
-	if (!out || !(t->what & KPPROF_WATCH_BLOCK))
+	if (!weight)
 		return;
+	ns = kpprof_stamp_ns(took);
 	if (t->runnable) {
-		add(t, KPPROF_SLOT_PREEMPTED, out, now - out, now - out);
+		add(t, KPPROF_SLOT_PREEMPTED, weight, ktime_get_mono_fast_ns() - ns, ns, ns);
 		return;
 	}
 	/* Its time is not known when it was woken in the same moment in which it went to sleep. */
 	if (woken < out || woken > now)
 		woken = now;
-	p = add(t, KPPROF_SLOT_WAIT, out, now - out, now - woken);
-	if (!p)
-		return;
+	p = add(t, KPPROF_SLOT_WAIT, weight, ktime_get_mono_fast_ns() - ns, ns,
+		kpprof_stamp_ns(now - woken));
 	if (task->in_iowait)
 		p->flags |= KPPROF_SCHED_IOWAIT;
 	if (t->uninterruptible)
@@ -144,16 +100,35 @@ static void switch_in(struct kpprof_watched *t, struct task_struct *task, u64 no
 		p->flags |= KPPROF_SCHED_STOPPED;
 }
 
-/* Context: interrupts off. Whether this call of a probe is timed, and since when. */
-static u64 begin_hit(void)
+/* Context: under the run queue's lock. */
+static __always_inline void switch_in(struct kpprof_watched *t, struct task_struct *task, u64 now)
 {
-	return this_cpu_inc_return(sched_cpu.hits) % TIMED_EVERY ? 0 : sched_clock();
+	u64 out = t->out;
+
+	t->out = 0;
+	/* Woken by what the probe of wake-ups did not see. */
+	if (t->word)
+		kpprof_futex_wake(t, NULL, ktime_get_mono_fast_ns(), NULL);
+	if (!out || !(t->what & KPPROF_WATCH_BLOCK) || kpprof_pick_passes(&t->pick, now - out))
+		return;
+	end_wait(t, task, out, now);
 }
 
-static void end_hit(u64 from)
+/* Context: interrupts off. Whether this call of a probe is timed, and since when. */
+static __always_inline u64 begin_hit(void)
+{
+	return this_cpu_inc_return(hits) % TIMED_EVERY ? 0 : sched_clock();
+}
+
+static noinline void count_hit(u64 from)
+{
+	kpprof_count_add(sched_busy_ns, (sched_clock() - from) * TIMED_EVERY);
+}
+
+static __always_inline void end_hit(u64 from)
 {
 	if (unlikely(from))
-		kpprof_count_add(sched_busy_ns, (sched_clock() - from) * TIMED_EVERY);
+		count_hit(from);
 }
 
 void kpprof_sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next)
@@ -162,7 +137,7 @@ void kpprof_sched_switch(bool preempt, struct task_struct *prev, struct task_str
 	struct kpprof_watched *out = kpprof_watched_find(prev), *in = kpprof_watched_find(next);
 
 	if (out || in) {
-		now = ktime_get_mono_fast_ns();
+		now = kpprof_stamp();
 		if (out)
 			switch_out(out, prev, preempt, now);
 		if (in)
@@ -184,11 +159,12 @@ static void note_waiter(struct kpprof_pending *p, const struct kpprof_watched *t
 }
 
 /* Context: interrupts off; @t sleeps on a futex word. */
-static void wake_waiter(struct kpprof_watched *t, u64 now)
+static noinline void wake_waiter(struct kpprof_watched *t)
 {
 	struct kpprof_watched *waker = NULL;
 	struct kpprof_charge charge;
 	struct kpprof_pending *p;
+	u64 now = ktime_get_mono_fast_ns(), weight;
 
 	if (kpprof_futex_wakes())
 		waker = kpprof_watched_find(current);
@@ -198,9 +174,11 @@ static void wake_waiter(struct kpprof_watched *t, u64 now)
 	case KPPROF_WAKE_NONE:
 		break;
 	case KPPROF_WAKE_RELEASE:
-		p = add(waker, KPPROF_SLOT_RELEASE, charge.begin, charge.ns, charge.own);
-		if (p)
-			note_waiter(p, t);
+		weight = kpprof_pick_weight(&waker->pick, kpprof_stamps(charge.ns));
+		if (weight)
+			note_waiter(add(waker, KPPROF_SLOT_RELEASE, weight, charge.begin, charge.ns,
+					charge.own),
+				    t);
 		break;
 	case KPPROF_WAKE_MORE:
 		p = &waker->pending[KPPROF_SLOT_RELEASE];
@@ -212,21 +190,18 @@ static void wake_waiter(struct kpprof_watched *t, u64 now)
 	}
 }
 
+/* Interrupts are off, or the thread is current and cannot be moved: that is an RCU reader. */
 void kpprof_sched_waking(struct task_struct *task)
 {
-	u64 from = begin_hit(), now;
-	struct kpprof_watched *t;
+	u64 from = begin_hit();
+	struct kpprof_watched *t = kpprof_watched_find(task);
 
-	rcu_read_lock();
-	t = kpprof_watched_find(task);
 	if (t) {
-		now = ktime_get_mono_fast_ns();
 		if (!READ_ONCE(t->woken))
-			WRITE_ONCE(t->woken, now);
+			WRITE_ONCE(t->woken, kpprof_stamp());
 		if (smp_load_acquire(&t->word))
-			wake_waiter(t, now);
+			wake_waiter(t);
 	}
-	rcu_read_unlock();
 	end_hit(from);
 }
 
@@ -355,7 +330,7 @@ void kpprof_sched_fork(struct task_struct *child)
 	const struct kpprof_watched *t;
 
 	rcu_read_lock();
-	kpprof_watched_add(child, ktime_get_mono_fast_ns());
+	kpprof_watched_add(child, kpprof_stamp());
 	t = kpprof_watched_find(current);
 	if (t && t->what & KPPROF_WATCH_CREATE && !(child->flags & PF_IO_WORKER))
 		tell_new(t, child);
@@ -366,10 +341,6 @@ void kpprof_sched_fork(struct task_struct *child)
 
 int kpprof_sched_init(void)
 {
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		per_cpu(sched_cpu, cpu).seed = get_random_u32() | 1;
 	return kpprof_watched_init(tell);
 }
 
@@ -380,6 +351,9 @@ void kpprof_sched_deinit(void)
 
 int kpprof_sched_start(u32 what)
 {
+	/* No thread is watched yet, of whom stamps were kept. */
+	if (!rooms)
+		kpprof_stamp_init();
 	if (!rooms)
 		rooms = alloc_percpu_gfp(struct kpprof_stack, GFP_KERNEL | __GFP_NOWARN);
 	if (!rooms)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
-#include <linux/timekeeping.h>
 
 #include "governor.h"
 #include "probes.h"
 #include "sched.h"
+#include "stamp.h"
 #include "target.h"
 #include "watched.h"
 #include "watch.h"
@@ -121,7 +121,7 @@ static int add_target(const struct kpprof_target *t, void *ctx)
  */
 static void add_all(void)
 {
-	u64 now = ktime_get_mono_fast_ns();
+	u64 now = kpprof_stamp();
 	struct task_struct *process;
 
 	kpprof_targets_each(0, add_target, &now);

@@ -133,7 +133,7 @@ static void set_look(struct kpprof_watched *t, const struct kpprof_look *look)
 {
 	WRITE_ONCE(t->arms, look->arms);
 	WRITE_ONCE(t->what, look->what);
-	WRITE_ONCE(t->rate, look->rate);
+	kpprof_pick_set(&t->pick, look->rate);
 }
 
 static struct kpprof_watched *create(struct task_struct *task, u64 now)

@@ -16,6 +16,8 @@
 #include <linux/sched.h>
 #include <linux/types.h>
 
+#include "pick.h"
+
 /* Threads that are watched at the same time. */
 #define KPPROF_WATCHED_MAX 65536u
 
@@ -59,9 +61,9 @@ struct kpprof_pending {
  * struct kpprof_watched - a thread that is watched
  * @node: in the table
  * @task: one reference, given back after a grace period
- * @out: when it was switched out; 0 while it runs
- * @woken: when it could run again, 0 while it cannot
- * @rate: waits that are shorter are told by chance
+ * @out: stamp of when it was switched out; 0 while it runs
+ * @woken: stamp of when it could run again, 0 while it cannot
+ * @pick: which of its waits are told of
  * @what: enum kpprof_watch bits
  * @arms: watches
  * @runnable: was switched out without going to sleep
@@ -89,7 +91,7 @@ struct kpprof_watched {
 	struct task_struct *task;
 	u64 out;
 	u64 woken;
-	u64 rate;
+	struct kpprof_pick pick;
 	u8 what;
 	u8 arms;
 	bool runnable;
@@ -149,7 +151,7 @@ void kpprof_watched_queue(struct kpprof_watched *t);
 /**
  * kpprof_watched_add() - watch a thread; nothing is done for one that is watched or exits
  * @task: an RCU reader's
- * @now: it is taken to be switched out since then, until it is seen to run
+ * @now: stamp: it is taken to be switched out since then, until it is seen to run
  *
  * Context: task, under rcu_read_lock(). Return: 0; -ENOMEM, which is counted.
  */

@@ -23,6 +23,7 @@ enum {
 	/* Copied of a stack; deeper ones are cut, and say so. */
 	STACK_PAGES = 16,
 	REG_SP = 7,
+	NEAR_NS = 100000,
 };
 
 /* Reads upwards from @sp. What cannot be read cuts an element short: each page is one. */
@@ -152,9 +153,16 @@ static const struct kmod_wait *find(const struct buf *waits, pid_t tid)
 	return lo < waits->len / sizeof(*all) && all[lo].tid == tid ? &all[lo] : NULL;
 }
 
+/* When a wait began is counted back from each look, by another clock than CLOCK_MONOTONIC. */
+static bool is_near(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b < NEAR_NS : b - a < NEAR_NS;
+}
+
 static bool is_same(const struct kmod_wait *a, const struct kmod_wait *b)
 {
-	return b && a->pid == b->pid && a->begin == b->begin && a->ns == b->ns;
+	return b && a->pid == b->pid && !a->begin == !b->begin && is_near(a->begin, b->begin) &&
+	       a->ns == b->ns;
 }
 
 /* Looks at all that have waited long enough; the first in the list is the last in @waits. */
