@@ -312,25 +312,13 @@ static struct cpu_set *nearest_set(struct engine *e, unsigned int hz, bool box)
 /* The events of other arms are for other rings. */
 static int open_module_events(struct engine *e, struct cpu_set *s)
 {
-	const uint32_t ids[] = {s->module->cpu, s->module->stack};
-	struct event_spec specs[ARRAY_SIZE(ids)];
+	struct event_spec specs[2];
 	char filter[64];
 
 	snprintf(filter, sizeof(filter), "arm == %u && context < %d", s->arm, __KPPROF_CONTEXTS);
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		specs[i] = (struct event_spec){
-			.filter = filter,
-			.attr =
-				{
-					.type = PERF_TYPE_TRACEPOINT,
-					.config = ids[i],
-					.sample_type = RECORD_MODULE_TYPE,
-					.sample_period = 1,
-					.sample_max_stack = KERNEL_FRAMES_MAX,
-					.exclude_callchain_user = 1,
-				},
-		};
-	return engine_set_open(e, specs, ARRAY_SIZE(ids), clock_ring_bytes(s->hz), handle, s,
+	specs[0] = kmod_event_spec(s->module->cpu, filter);
+	specs[1] = kmod_event_spec(s->module->stack, filter);
+	return engine_set_open(e, specs, ARRAY_SIZE(specs), clock_ring_bytes(s->hz), handle, s,
 			       &s->events);
 }
 

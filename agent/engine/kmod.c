@@ -12,6 +12,7 @@
 #include "../control/module.h"
 #include "../image/maps.h"
 #include "../image/store.h"
+#include "stack.h"
 
 enum {
 	/* Rows in one message: their attributes are at most 64 KiB long. */
@@ -38,6 +39,22 @@ struct kmod {
 const struct record_module *kmod_events(const struct kmod *k)
 {
 	return &k->events;
+}
+
+struct event_spec kmod_event_spec(uint32_t id, const char *filter)
+{
+	return (struct event_spec){
+		.filter = filter,
+		.attr =
+			{
+				.type = PERF_TYPE_TRACEPOINT,
+				.config = id,
+				.sample_type = RECORD_MODULE_TYPE,
+				.sample_period = 1,
+				.sample_max_stack = KERNEL_FRAMES_MAX,
+				.exclude_callchain_user = 1,
+			},
+	};
 }
 
 const char *kmod_error(const struct kmod *k)

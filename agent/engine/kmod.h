@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "events.h"
 #include "record.h"
 
 struct genl;
@@ -35,6 +36,13 @@ void kmod_close(struct kmod *k);
 
 /** kmod_events() - numbers of the trace events */
 const struct record_module *kmod_events(const struct kmod *k);
+
+/**
+ * kmod_event_spec() - a trace event of the module, for record_parse_module()
+ * @id: one of kmod_events()
+ * @filter: which of its records, in the kernel's syntax of filters, or NULL
+ */
+struct event_spec kmod_event_spec(uint32_t id, const char *filter);
 
 /**
  * kmod_arm_get() - the number of an arm that is not in use, for CPU samples or a watch

@@ -35,27 +35,15 @@ static size_t ring_bytes(void)
 
 static int open_events(struct module_waits *m)
 {
-	const uint32_t ids[] = {m->ids->sched, m->ids->stack};
-	struct event_spec specs[ARRAY_SIZE(ids)];
+	struct event_spec specs[2];
 	char filter[32];
 
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		specs[i] = (struct event_spec){
-			.attr =
-				{
-					.type = PERF_TYPE_TRACEPOINT,
-					.config = ids[i],
-					.sample_type = RECORD_MODULE_TYPE,
-					.sample_period = 1,
-					.sample_max_stack = KERNEL_FRAMES_MAX,
-					.exclude_callchain_user = 1,
-				},
-		};
 	/* Stacks of CPU samples are for other rings. */
 	snprintf(filter, sizeof(filter), "context == %d", KPPROF_CONTEXT_SCHED);
-	specs[1].filter = filter;
-	return engine_set_open(m->engine, specs, ARRAY_SIZE(ids), ring_bytes(), module_sched_handle,
-			       m, &m->events);
+	specs[0] = kmod_event_spec(m->ids->sched, NULL);
+	specs[1] = kmod_event_spec(m->ids->stack, filter);
+	return engine_set_open(m->engine, specs, ARRAY_SIZE(specs), ring_bytes(),
+			       module_sched_handle, m, &m->events);
 }
 
 static int create(struct engine *e)

@@ -126,24 +126,13 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 static int open_rings(struct heap_module *m)
 {
 	const struct record_module *events = kmod_events(m->engine->kmod);
-	const uint32_t ids[] = {events->heap, events->stack};
-	struct event_spec specs[ARRAY_SIZE(ids)];
+	struct event_spec specs[2];
 	char filter[32];
 
 	snprintf(filter, sizeof(filter), "arm == %u", m->arm);
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		specs[i] = (struct event_spec){
-			.filter = filter,
-			.attr =
-				{
-					.type = PERF_TYPE_TRACEPOINT,
-					.config = ids[i],
-					.sample_type = RECORD_MODULE_TYPE,
-					.sample_period = 1,
-					.exclude_callchain_user = 1,
-				},
-		};
-	return engine_set_open(m->engine, specs, ARRAY_SIZE(ids), RING_BYTES, handle, m, &m->set);
+	specs[0] = kmod_event_spec(events->heap, filter);
+	specs[1] = kmod_event_spec(events->stack, filter);
+	return engine_set_open(m->engine, specs, ARRAY_SIZE(specs), RING_BYTES, handle, m, &m->set);
 }
 
 /* ---- the arm */
