@@ -69,7 +69,7 @@ static void serve_index(const struct agent *a, struct http_request *req, const s
 		cumulative_stacks(&a->armed, &threadcreate_profile, &route->target);
 	err = index_page(route, counts, &page);
 	if (err)
-		http_reply_error(req, 500, "%s", strerror(-err));
+		http_reply_error(req, http_status_of(err), "%s", strerror(-err));
 	else
 		http_reply_html(req, &page);
 }
@@ -96,7 +96,7 @@ static bool check_target(struct http_request *req, const struct target *target)
 		http_reply_error(req, 404, "no such target: %s",
 				 target_describe(target, name, sizeof(name)));
 	else if (err)
-		http_reply_error(req, 500, "%s", strerror(-err));
+		http_reply_error(req, http_status_of(err), "%s", strerror(-err));
 	return !err;
 }
 

@@ -243,14 +243,15 @@ void buildids_serve(struct engine *engine, struct http_request *req, const struc
 	int err;
 
 	if (!b) {
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		return;
 	}
 	*b = (struct buildids){.req = req, .engine = engine, .target = *target};
 	engine_use(engine);
 	err = find_images(b);
 	if (err) {
-		http_reply_error(req, err == -ESRCH ? 404 : 500, "%s", strerror(-err));
+		http_reply_error(req, err == -ESRCH ? 404 : http_status_of(err), "%s",
+				 strerror(-err));
 		buildids_free(b);
 		return;
 	}

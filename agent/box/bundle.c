@@ -333,7 +333,7 @@ void bundle_serve(struct armed_list *armed, struct http_request *req, const stru
 		return;
 	b = calloc(1, sizeof(*b));
 	if (!b) {
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		return;
 	}
 	b->loop = engine_loop(armed->engine);
@@ -346,7 +346,7 @@ void bundle_serve(struct armed_list *armed, struct http_request *req, const stru
 	snprintf(b->prefix, sizeof(b->prefix), "%s", route->prefix);
 	set_dir(b, now);
 	if (tar_init(&b->tar, &b->pending, now)) {
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		end(b);
 		return;
 	}

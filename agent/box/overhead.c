@@ -177,7 +177,8 @@ bool overhead_serve(const struct armed_list *armed, struct http_request *req)
 	make_plain(&out);
 	buf_append(&out, "", 1);
 	if (buf_error(&out))
-		http_reply_error(req, 500, "%s", strerror(-buf_error(&out)));
+		http_reply_error(req, http_status_of(buf_error(&out)), "%s",
+				 strerror(-buf_error(&out)));
 	else
 		http_reply_text(req, 200, out.data);
 	return true;

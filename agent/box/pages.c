@@ -136,7 +136,7 @@ bool pages_serve(struct http_request *req)
 		return true;
 	err = box_list(&list);
 	if (err)
-		http_reply_error(req, 500, "%s", strerror(-err));
+		http_reply_error(req, http_status_of(err), "%s", strerror(-err));
 	else if (targets)
 		serve_targets(req, &list);
 	else

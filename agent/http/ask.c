@@ -74,7 +74,7 @@ bool ask_stream(struct http_request *req, unsigned int status,
 	if (!err)
 		err = buf_error(&body);
 	if (err)
-		http_reply_error(req, 500, "%s", strerror(-err));
+		http_reply_error(req, http_status_of(err), "%s", strerror(-err));
 	else
 		ask_answer(req, status, &body);
 	buf_deinit(&body);

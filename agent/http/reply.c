@@ -74,7 +74,7 @@ void http_reply_redirect(struct http_request *req, const char *location)
 	}
 	buf_append(&url, "", 1);
 	if (buf_error(&url))
-		http_reply_error(req, 500, "not enough memory");
+		http_reply_error(req, 503, "not enough memory");
 	else
 		reply_moved(req, url.data);
 }

@@ -169,12 +169,12 @@ static bool refuse(struct http_request *req)
 	int err = buf_error(&req->body);
 
 	if (err)
-		http_reply_error(req, err == -EFBIG ? 413 : 500, "%s",
+		http_reply_error(req, err == -EFBIG ? 413 : http_status_of(err), "%s",
 				 err == -EFBIG ? "the body is too large" : strerror(-err));
 	else if (!path_is_whole(req))
 		http_reply_error(req, 400, "the path has a broken %% escape");
 	else if ((err = request_parse_query(req)))
-		http_reply_error(req, err == -EINVAL ? 400 : 500, "%s",
+		http_reply_error(req, err == -EINVAL ? 400 : http_status_of(err), "%s",
 				 err == -EINVAL ? "the query has a broken % escape"
 						: strerror(-err));
 	else
@@ -516,7 +516,7 @@ void http_reply(struct http_request *req, unsigned int status, const struct http
 
 	if (err && req->state != REQUEST_GONE) {
 		buf_deinit(body);
-		http_reply_error(req, 500, "%s", strerror(-err));
+		http_reply_error(req, http_status_of(err), "%s", strerror(-err));
 		return;
 	}
 	if (!request_drop_answer(req) && !ask_answer(req, status, body)) {

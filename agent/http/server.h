@@ -7,6 +7,7 @@
 #ifndef KPPROF_SERVER_H
 #define KPPROF_SERVER_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -213,6 +214,12 @@ void http_reply_redirect(struct http_request *req, const char *location);
  * Return: true; or false when the request was answered with 405.
  */
 bool http_method_check(struct http_request *req, bool post_allowed);
+
+/** http_status_of() - 503 for -ENOMEM: the agent has a cap, and later there may be room; 500 */
+static inline unsigned int http_status_of(int err)
+{
+	return err == -ENOMEM ? 503 : 500;
+}
 
 /** http_reply_error() - answer as Go's pprof does: text/plain, X-Go-Pprof: 1, message, newline */
 __attribute__((format(printf, 3, 4))) void

@@ -119,7 +119,7 @@ struct http_stream *http_reply_stream(struct http_request *req, unsigned int sta
 	s = calloc(1, sizeof(*s));
 	if (!s) {
 		end(ctx);
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		return NULL;
 	}
 	*s = (struct http_stream){.more = more, .end = end, .ctx = ctx, .req = req};

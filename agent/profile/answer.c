@@ -138,7 +138,8 @@ void answer_start_error(struct http_request *req, const struct target *target, c
 	else if (err == -ENODEV && *why)
 		http_reply_error(req, 500, "Could not enable %s: %s", what, why);
 	else
-		http_reply_error(req, 500, "Could not enable %s: %s", what, strerror(-err));
+		http_reply_error(req, http_status_of(err), "Could not enable %s: %s", what,
+				 strerror(-err));
 }
 
 int64_t wall_clock_ns(void)
@@ -207,7 +208,8 @@ void answer_profile(struct http_request *req, const struct profile *p, const cha
 	}
 	err = proto_write(p, &gz);
 	if (err)
-		http_reply_error(req, 500, "failed to write the profile: %s", strerror(-err));
+		http_reply_error(req, http_status_of(err), "failed to write the profile: %s",
+				 strerror(-err));
 	else
 		http_reply_profile(req, name, &gz);
 }

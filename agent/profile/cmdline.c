@@ -45,7 +45,7 @@ void cmdline_serve(struct http_request *req, const struct target *target)
 	if (!err)
 		err = proc_read(pid, "cmdline", CMDLINE_MAX, &b);
 	if (err) {
-		http_reply_error(req, err == -ESRCH ? 404 : 500, "%s: %s",
+		http_reply_error(req, err == -ESRCH ? 404 : http_status_of(err), "%s: %s",
 				 target_describe(target, name, sizeof(name)),
 				 err == -ESRCH ? "no such process" : strerror(-err));
 		return;

@@ -197,7 +197,8 @@ static void captured(void *ctx)
 	places_choose_main(&r->places);
 	err = resolve_start(r->engine, &r->places, named, r, &r->resolve);
 	if (err) {
-		http_reply_error(r->req, 500, "failed to collect profile: %s", strerror(-err));
+		http_reply_error(r->req, http_status_of(err), "failed to collect profile: %s",
+				 strerror(-err));
 		request_free(r);
 	}
 }

@@ -74,7 +74,8 @@ static void client_gone(void *ctx)
 
 static void fail(struct cumulative_request *r, int err)
 {
-	http_reply_error(r->req, 500, "failed to collect profile: %s", strerror(-err));
+	http_reply_error(r->req, http_status_of(err), "failed to collect profile: %s",
+			 strerror(-err));
 	request_free(r);
 }
 

@@ -44,7 +44,8 @@ static void looked(void *ctx, int err)
 	_cleanup_buf_ struct buf out = {0};
 
 	if (err) {
-		http_reply_error(r->req, 500, "failed to look at the threads: %s", strerror(-err));
+		http_reply_error(r->req, http_status_of(err), "failed to look at the threads: %s",
+				 strerror(-err));
 		request_free(r);
 		return;
 	}
@@ -94,7 +95,7 @@ void deadlock_serve(struct engine *engine, struct http_request *req, const struc
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		return;
 	}
 	r->req = req;

@@ -128,7 +128,7 @@ void format_answer(struct http_request *req, const struct profile *p, const char
 		return;
 	}
 	if (collapsed_init(&c, p, (unsigned int)which)) {
-		http_reply_error(req, 500, "no memory for the profile");
+		http_reply_error(req, 503, "no memory for the profile");
 		collapsed_deinit(&c);
 		return;
 	}

@@ -46,7 +46,8 @@ static void client_gone(void *ctx)
 
 static void fail(struct goroutine_request *r, int err)
 {
-	http_reply_error(r->req, 500, "failed to collect profile: %s", strerror(-err));
+	http_reply_error(r->req, http_status_of(err), "failed to collect profile: %s",
+			 strerror(-err));
 	request_free(r);
 }
 
@@ -175,7 +176,7 @@ void goroutine_serve(struct engine *engine, const struct armed_list *armed,
 	int err;
 
 	if (!r) {
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		return;
 	}
 	r->req = req;

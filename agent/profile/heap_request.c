@@ -211,7 +211,7 @@ static void fail(struct heap_request *r, int err)
 				 "CAP_PERFMON and CAP_BPF; mode=growth needs neither",
 				 strerror(-err));
 	else
-		http_reply_error(r->req, 500, "Could not enable heap profiling: %s",
+		http_reply_error(r->req, http_status_of(err), "Could not enable heap profiling: %s",
 				 strerror(-err));
 	request_free(r);
 }
@@ -259,7 +259,7 @@ static void begin(struct armed_list *l, struct http_request *req, const struct t
 	int err;
 
 	if (!r) {
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		return;
 	}
 	*r = (struct heap_request){
@@ -277,8 +277,8 @@ static void begin(struct armed_list *l, struct http_request *req, const struct t
 					 "no allocator was found: the process has no "
 					 "program; mode=growth needs none");
 		else
-			http_reply_error(req, 500, "Could not enable heap profiling: %s",
-					 strerror(-err));
+			http_reply_error(req, http_status_of(err),
+					 "Could not enable heap profiling: %s", strerror(-err));
 		request_free(r);
 		return;
 	}

@@ -136,7 +136,7 @@ void symbol_serve(struct engine *engine, struct http_request *req, const struct 
 	_cleanup_buf_ struct buf text = {0};
 
 	if (!r) {
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		return;
 	}
 	engine_use(engine);
@@ -145,7 +145,7 @@ void symbol_serve(struct engine *engine, struct http_request *req, const struct 
 	places_init(&r->places, &r->profile);
 	if (profile_init(&r->profile, 0)) {
 		request_free(r);
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 		return;
 	}
 	if (http_method(req) == HTTP_POST)
@@ -159,6 +159,6 @@ void symbol_serve(struct engine *engine, struct http_request *req, const struct 
 	http_on_gone(req, client_gone, r);
 	if (resolve_start(engine, &r->places, named, r, &r->resolve)) {
 		request_free(r);
-		http_reply_error(req, 500, "%s", strerror(ENOMEM));
+		http_reply_error(req, 503, "%s", strerror(ENOMEM));
 	}
 }
