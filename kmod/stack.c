@@ -100,21 +100,25 @@ static const struct kpprof_maps *maps_of(const struct kpprof_target *t)
 
 /*
  * Stacks are copied only while the agent lacks something, and not more than this on each CPU: what
- * goes over it is a sample of one frame, that says so.
+ * goes over it is a sample of one frame, that says so. Of waits there may be thousands before the
+ * agent runs next: copies are not to take the room in its ring from what happened.
  */
-#define COPY_WINDOW (HZ / 10)
-#define COPY_BYTES  (1600u << 10)
+#define COPY_WINDOW	 (HZ / 10)
+#define COPY_BYTES	 (1600u << 10)
+#define COPY_BYTES_SCHED (384u << 10)
 
 static DEFINE_PER_CPU(unsigned long, copy_until);
 static DEFINE_PER_CPU(u32, copied);
 
-static bool may_copy(void)
+static bool may_copy(u8 context)
 {
+	u32 most = context == KPPROF_CONTEXT_SCHED ? COPY_BYTES_SCHED : COPY_BYTES;
+
 	if (time_after_eq(jiffies, this_cpu_read(copy_until))) {
 		this_cpu_write(copy_until, jiffies + COPY_WINDOW);
 		this_cpu_write(copied, 0);
 	}
-	return this_cpu_read(copied) < COPY_BYTES;
+	return this_cpu_read(copied) < most;
 }
 
 /* Ends that may be for want of mappings and rows that the agent has, or will have. */
@@ -139,7 +143,8 @@ bool kpprof_stack_take(struct kpprof_stack *s, const struct kpprof_target *t, st
 		sample->nips = 1;
 	}
 	kpprof_count(ends[sample->end]);
-	return agent_knows_more(sample) && trace_kpprof_stack_enabled() && may_copy();
+	return agent_knows_more(sample) && trace_kpprof_stack_enabled() &&
+	       may_copy(sample->context);
 }
 
 /* The next part, from @sample->at on. */
