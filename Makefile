@@ -58,7 +58,7 @@ FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 help: ## this list
 	@echo 'kpprof: pprof for any native process. Targets:'
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
-	@echo 'Switches: DEBUG=1 (-O0), SAN=1 (ASan and UBSan), V=1 (show commands), MINUTES=n (fuzz), T=name (check: only tests so named).'
+	@echo 'Switches: DEBUG=1 (-O0), SAN=1 (ASan and UBSan), V=1 (show commands), MINUTES=n (fuzz, soak), KERNEL=n (soak), T=name (check: only tests so named).'
 
 .PHONY: all
 all: $B/kpprofd $B/kpprofctl ## build the agent and the control tool into build/
@@ -133,6 +133,13 @@ check-debug-kernel: ## the module in kernels with KASAN, lockdep, kmemleak, fail
 	@$(MAKE) --no-print-directory -j$$(nproc) all vm-tools
 	@tests/fixtures/build build/fixtures
 	@tests/vm/check-debug $(T)
+
+.PHONY: soak
+soak: ## all profiles at once for MINUTES (default 30) in a guest with KERNEL (default 6.1); agent and module come and go
+	@tools/deps build demo check
+	@$(MAKE) --no-print-directory -j$$(nproc) all vm-tools
+	@tests/fixtures/build build/fixtures
+	@tests/vm/run -k $(or $(KERNEL),6.1) -t $$(($(or $(MINUTES),30) * 60 + 900)) -- tests/vm/soak $(or $(MINUTES),30)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for MINUTES (default 1)
