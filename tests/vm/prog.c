@@ -41,7 +41,7 @@ __attribute__((noinline)) void CAT(spin_, NAME)(double seconds)
 	double from = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
 
 	while (cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - from < seconds)
-		for (volatile int i = 0; i < 20000; i++)
+		for (volatile int i = 0; i < 5000; i++)
 			;
 }
 
@@ -67,11 +67,15 @@ static int burst(int n)
 	}
 }
 
+static pthread_barrier_t all_there;
+
+/* All together two thirds of a CPU. */
 static void *now_and_then(void *arg)
 {
+	pthread_barrier_wait(&all_there);
 	for (;;) {
-		CAT(spin_, NAME)(0.001);
-		usleep(500000 + (unsigned int)(long)arg % 1000 * 500);
+		usleep(1000000 + (unsigned int)(long)arg % 1000 * 1000);
+		CAT(spin_, NAME)(0.0005);
 	}
 	return NULL;
 }
@@ -81,11 +85,13 @@ static int threads(int n)
 	pthread_attr_t attr;
 	pthread_t t;
 
+	pthread_barrier_init(&all_there, NULL, (unsigned int)n + 1);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 64 << 10);
 	for (long i = 0; i < n; i++)
 		if (pthread_create(&t, &attr, now_and_then, (void *)i))
 			return 1;
+	pthread_barrier_wait(&all_there);
 	puts("ready");
 	fflush(stdout);
 	pause();
