@@ -195,7 +195,7 @@ static void finish(struct call *c)
 		end_old(c, regs);
 	if (ptr && c->calling.seq && !READ_ONCE(c->process->dying))
 		place(c, ptr, regs);
-	if (!ptr)
+	else
 		count_unplaced(c);
 	call_free(c);
 }
