@@ -148,6 +148,26 @@ static bool is_inner(const struct call *c)
 	return false;
 }
 
+/*
+ * A call that resizes block @seq has not been told its end yet: what was at the block's address may
+ * belong to another thread before the call returns. Its call is in the table until then.
+ */
+static bool is_resized(const struct kpprof_heap_process *p, u64 seq)
+{
+	const struct call *c;
+	bool found = false;
+	size_t i;
+
+	rcu_read_lock();
+	for (i = 0; i < ARRAY_SIZE(table) && !found; i++)
+		hlist_for_each_entry_rcu(c, &table[i], node)
+		{
+			found |= c->process == p && c->calling.old == seq;
+		}
+	rcu_read_unlock();
+	return found;
+}
+
 /* The block is at @ptr. */
 static void place(struct call *c, u64 ptr, struct pt_regs *regs)
 {
@@ -163,7 +183,7 @@ static void place(struct call *c, u64 ptr, struct pt_regs *regs)
 	err = kpprof_blocks_add(&p->heap->blocks, &key, c->calling.seq, inner, &old, &missed);
 	if (old)
 		kpprof_heap_tell(p, regs, KPPROF_HEAP_FREED, old, ptr, 0);
-	if (missed)
+	if (missed && !is_resized(p, old))
 		atomic64_inc(&p->heap->missed);
 	if (err)
 		atomic64_inc(err == -ENOSPC ? &p->heap->overflow : &p->heap->dropped);
@@ -187,7 +207,6 @@ static void finish(struct call *c)
 	struct pt_regs *regs = task_pt_regs(current);
 	u64 ptr = c->result;
 
-	take_out(c);
 	/* What posix_memalign(3) returns is 0 or an error. */
 	if (c->calling.stored && (ptr || kpprof_stack_read(c->calling.arg, &ptr, 1) != 1))
 		ptr = 0;
@@ -197,6 +216,7 @@ static void finish(struct call *c)
 		place(c, ptr, regs);
 	else
 		count_unplaced(c);
+	take_out(c);
 	call_free(c);
 }
 
