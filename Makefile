@@ -81,7 +81,7 @@ VM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wno-missing-
 .PHONY: vm-tools
 vm-tools: build/vm/tools/kpt build/vm/tools/still build/vm/tools/waits build/vm/tools/allocs build/vm/tools/alpha build/vm/tools/beta
 
-build/vm/tools/kpt: tests/vm/kpt.c tests/vm/kpt_faults.c tests/vm/kpt_random.c tests/vm/kpt_heap.c tests/vm/kpt_threads.c tests/vm/kpt.h uapi/kpprof.h
+build/vm/tools/kpt: tests/vm/kpt.c tests/vm/kpt_faults.c tests/vm/kpt_random.c tests/vm/kpt_heap.c tests/vm/kpt_ledger.c tests/vm/kpt_threads.c tests/vm/kpt.h uapi/kpprof.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VM_CFLAGS) -o $@ $(filter %.c,$^) -lmnl
 

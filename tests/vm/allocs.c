@@ -2,9 +2,10 @@
 /*
  * A program with an allocator of its own around the C library's, to be watched by `kpt probe`:
  *
- *   allocs odd                 calls that end in all ways there are, each counted; begins and ends
- * with a line of input allocs storm THREADS SECS  threads in the allocator, while others fork, exec
- * and end
+ *   allocs odd            calls that end in all ways there are, each counted; begins and ends with
+ * a line of input allocs storm THREADS  threads in the allocator, while others fork, exec and end
+ * in it. Of its input each letter is something to do: t to tell of forks, execs and ends, c to
+ * crash in the allocator, e to exec; with the end of it, it ends
  *
  * Its first line is "probes" with the functions to be probed as KIND:ADDRESS (enum kpprof_alloc).
  */
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +33,7 @@ void *__libc_realloc(void *p, size_t n);
 void __libc_free(void *p);
 
 /* Sizes for which malloc does something else; all that is asked for here is at least this. */
-enum { LEAVE = 70001, END, FAIL, NEST };
+enum { LEAVE = 70001, END, CRASH, FAIL, NEST };
 
 static sigjmp_buf way_out;
 static atomic_ulong asked, freed, lost;
@@ -49,6 +51,8 @@ static void special(size_t n)
 		siglongjmp(way_out, 1);
 	if (n == END)
 		pthread_exit(NULL);
+	if (n == CRASH)
+		raise(SIGSEGV);
 	if (n == NEST)
 		raise(SIGUSR2);
 }
@@ -231,12 +235,20 @@ static int odd(void)
 }
 
 static atomic_bool over;
+static atomic_ulong forks, execs, ends;
+/* Held until all threads are there. */
+static pthread_mutex_t begin_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void *churn(void *arg)
 {
 	unsigned int state = (unsigned int)(uintptr_t)arg * 2654435761u;
 	void *kept[16] = {0};
 
+	/* This thread alone: the others, and who watches them, come first. */
+	if (setpriority(PRIO_PROCESS, 0, 19))
+		abort();
+	pthread_mutex_lock(&begin_lock);
+	pthread_mutex_unlock(&begin_lock);
 	while (!over) {
 		unsigned int i;
 
@@ -261,15 +273,17 @@ static void *fork_on(void *arg)
 {
 	(void)arg;
 	while (!over) {
+		bool exec = atomic_fetch_add(&forks, 1) % 2;
 		pid_t pid = fork();
 
 		if (!pid) {
 			free(malloc(200));
-			if (getpid() % 2)
+			if (exec)
 				execl("/bin/true", "true", NULL);
 			_exit(0);
 		}
 		waitpid(pid, NULL, 0);
+		atomic_fetch_add(&execs, exec);
 	}
 	return NULL;
 }
@@ -279,13 +293,37 @@ static void *end_on(void *arg)
 	pthread_t thread;
 
 	(void)arg;
-	while (!over)
-		if (!pthread_create(&thread, NULL, end_in_malloc, &over))
-			pthread_join(thread, NULL);
+	while (!over) {
+		if (pthread_create(&thread, NULL, end_in_malloc, &over))
+			continue;
+		pthread_join(thread, NULL);
+		atomic_fetch_add(&ends, 1);
+	}
 	return NULL;
 }
 
-static int storm(int threads, int seconds)
+/* A line of input is what it does next; there may be nothing more to be read. */
+static bool obey(void)
+{
+	char c = 0;
+
+	if (read(0, &c, 1) != 1)
+		return false;
+	switch (c) {
+	case 'c':
+		malloc(CRASH);
+		break;
+	case 'e':
+		execl("/proc/self/exe", "allocs", "rest", NULL);
+		break;
+	case 't':
+		say("forks=%lu execs=%lu ends=%lu\n", forks, execs, ends);
+		break;
+	}
+	return true;
+}
+
+static int storm(int threads)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -294,16 +332,28 @@ static int storm(int threads, int seconds)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 64 << 10);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_mutex_lock(&begin_lock);
 	for (int i = 0; i < threads; i++)
 		n += !pthread_create(&thread, &attr, churn, (void *)(uintptr_t)(i + 1));
 	n += !pthread_create(&thread, &attr, fork_on, NULL);
 	n += !pthread_create(&thread, &attr, end_on, NULL);
+	pthread_mutex_unlock(&begin_lock);
 	say_probes();
 	say("threads=%d\n", n);
-	sleep((unsigned int)seconds);
+	while (obey())
+		;
 	over = true;
-	sleep(1);
-	say("done\n");
+	return 0;
+}
+
+/* What has been another program before, until its input ends. */
+static int rest(void)
+{
+	char c;
+
+	say("resting\n");
+	while (read(0, &c, 1) == 1)
+		;
 	return 0;
 }
 
@@ -311,7 +361,9 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "odd"))
 		return odd();
-	if (argc == 4 && !strcmp(argv[1], "storm"))
-		return storm(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 3 && !strcmp(argv[1], "storm"))
+		return storm(atoi(argv[2]));
+	if (argc == 2 && !strcmp(argv[1], "rest"))
+		return rest();
 	return 2;
 }

@@ -61,6 +61,14 @@ int kpt_text(const char *pid);
  * hold it */
 int kpt_probe(unsigned int rate, const char *pid, long seconds, char **probes, unsigned int n);
 
+/* kpt_heap_arm() - a heap arm for one process, as kpt_probe() has it; returns the kernel's answer
+ */
+int kpt_heap_arm(unsigned int id, unsigned int rate, const char *pid, char **probes,
+		 unsigned int n);
+
+/* kpt_heap_disarm() - end an arm, or for @pid alone; it must be there */
+void kpt_heap_disarm(unsigned int id, const char *pid);
+
 /* kpt_probe_live() - one client's life in a storm: arm a heap, and end in a way that @i chooses */
 int kpt_probe_live(unsigned int i, const char *pid, char **probes, unsigned int n);
 

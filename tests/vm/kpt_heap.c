@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <linux/genetlink.h>
 
@@ -60,7 +59,7 @@ static void put_probes(struct nlmsghdr *nlh, char **probes, unsigned int n)
 	}
 }
 
-static int arm(unsigned int id, unsigned int rate, const char *pid, char **probes, unsigned int n)
+int kpt_heap_arm(unsigned int id, unsigned int rate, const char *pid, char **probes, unsigned int n)
 {
 	struct nlmsghdr *nlh = kpt_begin(KPPROF_CMD_ARM, 0);
 
@@ -74,14 +73,14 @@ static int arm(unsigned int id, unsigned int rate, const char *pid, char **probe
 
 int kpt_probe(unsigned int rate, const char *pid, long seconds, char **probes, unsigned int n)
 {
-	kpt_must(arm(0, rate, pid, probes, n), "ARM of a heap");
+	kpt_must(kpt_heap_arm(0, rate, pid, probes, n), "ARM of a heap");
 	puts("armed");
 	fflush(stdout);
 	sleep((unsigned int)seconds);
 	return 0;
 }
 
-static void disarm(unsigned int id, const char *pid)
+void kpt_heap_disarm(unsigned int id, const char *pid)
 {
 	struct nlmsghdr *nlh = kpt_begin(KPPROF_CMD_DISARM, 0);
 
@@ -89,23 +88,6 @@ static void disarm(unsigned int id, const char *pid)
 	if (pid)
 		mnl_attr_put_u32(nlh, KPPROF_A_PID, (unsigned int)atoi(pid));
 	kpt_must(kpt_talk(NULL, NULL), "DISARM of a heap");
-}
-
-int kpt_probe_live(unsigned int i, const char *pid, char **probes, unsigned int n)
-{
-	const struct timespec nap = {.tv_nsec = 1000000 * (long)(1 + i % 40)};
-
-	kpt_must(arm(i % KPPROF_ARMS_MAX, 1 + i % 7 * 1000, pid, probes, n), "ARM of a heap");
-	/* A second one on the same instructions. */
-	if (i % 2)
-		kpt_must(arm((i + 1) % KPPROF_ARMS_MAX, 4096, pid, probes, n), "ARM of another");
-	nanosleep(&nap, NULL);
-	if (i % 4 == 1)
-		disarm(i % KPPROF_ARMS_MAX, NULL);
-	if (i % 4 == 2)
-		disarm(i % KPPROF_ARMS_MAX, pid);
-	/* The rest ends with its socket. */
-	return 0;
 }
 
 /* Bytes of a mapping that differ from its file. */
