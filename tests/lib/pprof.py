@@ -331,7 +331,7 @@ def main(argv):
         values = collections.Counter()
         for s in p.samples:
             values[s.labels.get(rest[0], "-")] += s.values[0]
-        for value, n in sorted(values.items()):
+        for value, n in sorted(values.items(), key=lambda item: str(item[0])):
             print(value, n)
     elif command == "mappings":
         for m in p.mappings:
