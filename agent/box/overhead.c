@@ -135,8 +135,9 @@ static void put_armed(struct buf *out, const struct armed *a)
 	char name[128];
 
 	a->spec.kind->cost(a, &cost);
-	buf_printf(out, "%s of %s: armed for %.0f s", a->spec.kind->name,
+	buf_printf(out, "%s of %s: %s engine, armed for %.0f s", a->spec.kind->name,
 		   target_describe(&a->spec.target, name, sizeof(name)),
+		   a->engine == KPPROF_ENGINE_MODULE ? "module" : "perf",
 		   (double)(now - a->since) / NSEC_PER_SEC);
 	if (a->until)
 		buf_printf(out, ", %.0f s left",

@@ -120,7 +120,7 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	if (r.type == PERF_RECORD_SAMPLE && parts_join(&ring->parts, header, events, &r))
 		handle_sample(m->watch, &r);
 	else if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		m->watch->lost += r.lost;
+		heap_watch_lost(m->watch, r.lost);
 }
 
 static int open_rings(struct heap_module *m)
@@ -150,6 +150,26 @@ static int arm(struct heap_module *m)
 	return err;
 }
 
+static void set_why(struct engine *e, const char *text, const char *detail)
+{
+	snprintf(e->why, sizeof(e->why), "%s%s", text, detail);
+}
+
+/* A number for the arm, of a module that knows heap arms. */
+static int take_arm(struct engine *e, unsigned int *arm)
+{
+	int err;
+
+	if (!kmod_events(e->kmod)->heap) {
+		set_why(e, "the module does not know allocations", "");
+		return -ENOENT;
+	}
+	err = kmod_arm_get(e->kmod, arm);
+	if (err)
+		set_why(e, "all arms of the module are in use", "");
+	return err;
+}
+
 int heap_module_open(struct engine *e, uint64_t rate, struct heap_watch *w,
 		     struct heap_module **out)
 {
@@ -162,16 +182,18 @@ int heap_module_open(struct engine *e, uint64_t rate, struct heap_watch *w,
 	if (!m)
 		return -ENOMEM;
 	*m = (struct heap_module){.engine = e, .watch = w, .rate = rate};
-	err = kmod_events(e->kmod)->heap ? kmod_arm_get(e->kmod, &m->arm) : -ENOENT;
+	err = take_arm(e, &m->arm);
 	if (err) {
+		engine_kmod_unused(e);
 		free(m);
 		return err;
 	}
 	engine_use(e);
 	err = arm(m);
 	if (err) {
-		log_info("the module does not sample allocations: %s",
-			 *heap_module_error(m) ? heap_module_error(m) : strerror(-err));
+		set_why(e, "the module does not sample allocations: ",
+			*heap_module_error(m) ? heap_module_error(m) : strerror(-err));
+		log_info("%s", e->why);
 		heap_module_close(m);
 		return err;
 	}

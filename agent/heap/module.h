@@ -32,7 +32,7 @@ struct heap_probed {
  * @w: gets the samples; NULL for counts alone
  *
  * Return: 0; -ENOENT when there is no module; -EBUSY when it works for somebody else, or has no
- * arm left; -errno.
+ * arm left; -errno. engine_why() has a text then.
  */
 int heap_module_open(struct engine *e, uint64_t rate, struct heap_watch *w,
 		     struct heap_module **out);

@@ -6,6 +6,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,7 +224,7 @@ static void handle_raw(struct heap_watch *w, const struct record *r)
 	}
 }
 
-static void lost(struct heap_watch *w, uint64_t n)
+void heap_watch_lost(struct heap_watch *w, uint64_t n)
 {
 	counter_add(COUNTER_LOST_HEAP, n);
 	w->lost += n;
@@ -240,7 +241,7 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	if (r.type == PERF_RECORD_SAMPLE)
 		handle_raw(w, &r);
 	else if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		lost(w, r.lost);
+		heap_watch_lost(w, r.lost);
 }
 
 /* Tells the programs which ring belongs to which CPU. */
@@ -329,13 +330,14 @@ static int add_members(struct heap_watch *w)
 	return good ? 0 : first;
 }
 
-/* BPF programs on perf's events; the module's heap arms when nothing but the module is wanted. */
+/* The module's heap arms; without them BPF programs on perf's events, unless that is not wanted. */
 static int open_source(struct heap_watch *w)
 {
-	int err;
+	int err = heap_module_open(w->engine, w->rate, w, &w->module);
 
-	if (module_mode() == ENGINE_MODULE)
-		return heap_module_open(w->engine, w->rate, w, &w->module) ? -ENODEV : 0;
+	if (!err || module_mode() == ENGINE_MODULE)
+		return err ? -ENODEV : 0;
+	snprintf(w->why, sizeof(w->why), "%s", engine_why(w->engine));
 	err = heap_filter_create(w->rate, &w->filter);
 	return err ? err : open_rings(w);
 }

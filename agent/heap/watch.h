@@ -56,6 +56,7 @@ struct heap_event {
  * @error: out: why a process could not be probed, 0 or -errno
  * @lifted: out: the probes were taken out at this time because they cost too much, 0 for not
  * @cost: out: share of a CPU that they cost then
+ * @why: out: why the module does not sample, "" when it does
  * @started: out: CLOCK_MONOTONIC ns when the first probes were there, 0 while none are
  */
 struct heap_watch {
@@ -75,6 +76,7 @@ struct heap_watch {
 	int error;
 	uint64_t lifted;
 	double cost;
+	char why[128];
 	uint64_t started;
 
 	/* private: */
@@ -138,6 +140,9 @@ void heap_watch_take(struct heap_watch *w, const struct record *r, struct block 
 
 /** heap_watch_new() - a sampled allocation of @size bytes; NULL without memory, which is counted */
 struct block *heap_watch_new(struct heap_watch *w, uint64_t seq, uint64_t size);
+
+/** heap_watch_lost() - the kernel had no room for @n records */
+void heap_watch_lost(struct heap_watch *w, uint64_t n);
 
 /** heap_watch_placed() - the address of a block is known; it may be forgotten */
 void heap_watch_placed(struct heap_watch *w, struct block *b, uint64_t ptr);

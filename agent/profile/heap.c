@@ -140,6 +140,8 @@ static void comment(const struct cumulative *c, struct profile *p)
 				heap_watch_describe(&h->watch), n, stepped);
 		comment_counts(h, p);
 	}
+	if (*h->watch.why)
+		profile_comment(p, "allocations are sampled by perf events: %s", h->watch.why);
 	if (h->watch.lifted)
 		profile_comment(p,
 				"the probes cost %.0f %% of a CPU and were taken out after %.0f s: "
