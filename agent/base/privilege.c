@@ -147,10 +147,12 @@ int privilege_drop_all(void)
 	return apply(&none);
 }
 
+/*
+ * libcap-ng knows what this thread has since it last asked or set it, and nobody else sets it: to
+ * ask again is a hundred system calls, and perf events are opened by the dozen.
+ */
 static int set_admin(bool on)
 {
-	if (capng_get_caps_process())
-		return -EIO;
 	if (!capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN) ||
 	    capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) == (on ? 1 : 0))
 		return -ENODATA;

@@ -14,6 +14,16 @@ static void deliver(struct http_request *req)
 	request_free(req);
 }
 
+void ask_run(struct http_request *req)
+{
+	req->state = REQUEST_IN_HANDLER;
+	req->env->handler(req, req->env->ctx);
+	if (req->state == REQUEST_ANSWERED)
+		deliver(req);
+	else
+		req->state = REQUEST_KEPT;
+}
+
 int ask_begin(struct request_env *env, const char *target, http_answered answered, void *ctx,
 	      struct http_request **out)
 {
@@ -32,13 +42,13 @@ int ask_begin(struct request_env *env, const char *target, http_answered answere
 	req->method = HTTP_GET;
 	snprintf(req->method_name, sizeof(req->method_name), "GET");
 	snprintf(req->remote, sizeof(req->remote), "the agent itself");
-	req->state = REQUEST_IN_HANDLER;
 	*out = req;
-	env->handler(req, env->ctx);
-	if (req->state == REQUEST_ANSWERED)
-		deliver(req);
-	else
-		req->state = REQUEST_KEPT;
+	if (turns_take(&env->turns)) {
+		ask_run(req);
+		return 0;
+	}
+	req->state = REQUEST_QUEUED;
+	turns_wait(&env->turns, req);
 	return 0;
 }
 
@@ -83,13 +93,13 @@ bool ask_stream(struct http_request *req, unsigned int status,
 
 void http_ask_cancel(struct http_request *asked)
 {
-	bool told;
+	bool mine;
 
 	if (!asked)
 		return;
-	told = asked->gone != NULL;
-	request_lose(asked);
 	/* Who does not want to be told will answer in any case, and that frees it. */
-	if (told)
+	mine = asked->gone || asked->state == REQUEST_QUEUED;
+	request_lose(asked);
+	if (mine)
 		request_free(asked);
 }

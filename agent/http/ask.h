@@ -8,6 +8,9 @@
 
 #include "request.h"
 
+/** ask_run() - its turn has come: the handler is called */
+void ask_run(struct http_request *req);
+
 /** ask_begin() - see http_ask() */
 int ask_begin(struct request_env *env, const char *target, http_answered answered, void *ctx,
 	      struct http_request **out);

@@ -39,6 +39,7 @@ static void list_del(struct http_request *req)
 void request_free(struct http_request *req)
 {
 	loop_del(req->env->loop, &req->watch);
+	turns_leave(&req->env->turns, req);
 	list_del(req);
 	if (req->response)
 		MHD_destroy_response(req->response);
@@ -195,6 +196,7 @@ void request_lose(struct http_request *req)
 	bool was_open = req->state == REQUEST_KEPT || req->state == REQUEST_IN_HANDLER;
 
 	loop_del(req->env->loop, &req->watch);
+	turns_leave(&req->env->turns, req);
 	req->gone = NULL;
 	req->state = REQUEST_GONE;
 	if (was_open && gone)
@@ -243,10 +245,36 @@ static enum MHD_Result keep(struct http_request *req)
 	return MHD_YES;
 }
 
+/* Whoever hangs up meanwhile is seen when the handler has run. */
+static enum MHD_Result queue(struct http_request *req)
+{
+	turns_wait(&req->env->turns, req);
+	req->state = REQUEST_QUEUED;
+	MHD_suspend_connection(req->conn);
+	return MHD_YES;
+}
+
+void request_turn(struct http_request *req)
+{
+	if (req->answered) {
+		ask_run(req);
+		return;
+	}
+	req->state = REQUEST_KEPT;
+	if (!request_watch(req)) {
+		req->env->handler(req, req->env->ctx);
+		return;
+	}
+	req->state = REQUEST_GONE;
+	request_resume(req->env, req->conn);
+}
+
 static enum MHD_Result dispatch(struct http_request *req)
 {
 	if (refuse(req))
 		return send_response(req);
+	if (!turns_take(&req->env->turns))
+		return queue(req);
 	req->state = REQUEST_IN_HANDLER;
 	req->env->handler(req, req->env->ctx);
 	return req->state == REQUEST_ANSWERED ? send_response(req) : keep(req);
@@ -357,16 +385,18 @@ void request_completed(struct http_request *req)
 /* Whether its connection is suspended, or may be when libmicrohttpd runs once more. */
 static bool may_wait(const struct http_request *req)
 {
-	return req->conn &&
-	       (req->state == REQUEST_KEPT || (req->stream && req->state == REQUEST_ANSWERED));
+	return req->conn && (req->state == REQUEST_QUEUED || req->state == REQUEST_KEPT ||
+			     (req->stream && req->state == REQUEST_ANSWERED));
 }
 
 void requests_abandon(struct request_env *env)
 {
 	struct http_request *req = env->all;
 
+	turns_deinit(&env->turns);
 	while (req) {
-		bool suspended = req->state == REQUEST_KEPT || stream_is_paused(req->stream);
+		bool suspended = req->state == REQUEST_QUEUED || req->state == REQUEST_KEPT ||
+				 stream_is_paused(req->stream);
 
 		if (!may_wait(req)) {
 			req = req->next;

@@ -3,10 +3,11 @@
  * One request on its way between libmicrohttpd and the handler. Private to server.c, request.c,
  * stream.c and ask.c; everybody else uses server.h.
  *
- * NEW, the request line is there -> BODY, the head is there -> IN_HANDLER -> ANSWERED. A handler
- * that returns without an answer makes it KEPT: libmicrohttpd leaves the connection alone, and its
- * socket is watched in the loop. From there http_reply() leads to ANSWERED and a client that hangs
- * up to GONE; in both, libmicrohttpd has the connection again and asks what to do with it.
+ * NEW, the request line is there -> BODY, the head is there -> IN_HANDLER -> ANSWERED. When another
+ * handler has run just now, it is QUEUED first. A handler that returns without an answer makes it
+ * KEPT: libmicrohttpd leaves the connection alone, and its socket is watched in the loop. From
+ * there http_reply() leads to ANSWERED and a client that hangs up to GONE; in both, libmicrohttpd
+ * has the connection again and asks what to do with it.
  */
 #ifndef KPPROF_REQUEST_H
 #define KPPROF_REQUEST_H
@@ -18,6 +19,7 @@
 #include "../base/loop.h"
 #include "auth.h"
 #include "server.h"
+#include "turns.h"
 
 /**
  * struct request_env - what all requests of a server share
@@ -29,6 +31,7 @@
  * @resumed: libmicrohttpd has got a connection back, and must be run; with @server
  * @server: for @resumed
  * @all: every request that has not been freed
+ * @turns: one handler after the other
  * @stats: of those that are over
  */
 struct request_env {
@@ -40,12 +43,14 @@ struct request_env {
 	void (*resumed)(struct http_server *server);
 	struct http_server *server;
 	struct http_request *all;
+	struct turns turns;
 	struct http_stats stats;
 };
 
 enum request_state {
 	REQUEST_NEW,
 	REQUEST_BODY,
+	REQUEST_QUEUED,
 	REQUEST_IN_HANDLER,
 	REQUEST_KEPT,
 	REQUEST_ANSWERED,
@@ -55,6 +60,7 @@ enum request_state {
 /**
  * struct http_request - a request
  * @prev: in the list of the environment, as @next
+ * @after: who comes next, while it is queued
  * @conn: NULL when libmicrohttpd is done with it, or never had it
  * @path: owns the request's target, of which @query is the end
  * @params: names and values, each ended by a NUL, in turn
@@ -69,6 +75,7 @@ enum request_state {
 struct http_request {
 	struct http_request *prev;
 	struct http_request *next;
+	struct http_request *after;
 	struct request_env *env;
 	struct MHD_Connection *conn;
 	enum request_state state;
@@ -98,6 +105,9 @@ struct http_request {
 /* Bytes of path and query: the longest that an endpoint needs is a list of addresses, which is sent
  * as a body when it is long. */
 enum { REQUEST_TARGET_MAX = 8192 };
+
+/** request_turn() - a request that was queued goes to its handler; @run of struct turns */
+void request_turn(struct http_request *req);
 
 /**
  * request_begin() - a request line has arrived

@@ -399,6 +399,7 @@ int http_server_create(struct loop *loop, const struct http_config *cfg, http_ha
 		.access = &s->access,
 		.max_body = cfg->max_body ? cfg->max_body : BODY_DEFAULT,
 	};
+	turns_init(&s->requests.turns, loop, request_turn);
 	err = start(s, cfg, why, size);
 	if (err) {
 		http_server_destroy(s);
