@@ -287,7 +287,7 @@ static void tell(struct kpprof_watched *t)
 {
 	struct kpprof_stack __percpu *all = READ_ONCE(rooms);
 	struct kpprof_pending pending[KPPROF_SLOTS_N];
-	u64 from = sched_clock();
+	u64 from = sched_clock(), ns;
 
 	local_irq_disable();
 	memcpy(pending, t->pending, sizeof(pending));
@@ -297,7 +297,9 @@ static void tell(struct kpprof_watched *t)
 	/* Gone, when the watch has ended meanwhile. */
 	if (all)
 		emit_pending(t, pending, this_cpu_ptr(all), task_pt_regs(current));
-	kpprof_count_add(sched_busy_ns, sched_clock() - from);
+	ns = sched_clock() - from;
+	kpprof_count_add(sched_busy_ns, ns);
+	kpprof_count_add(sched_told_ns, ns);
 	preempt_enable();
 }
 

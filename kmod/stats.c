@@ -21,6 +21,7 @@ void kpprof_stats_sum(struct kpprof_stats *sum)
 		sum->sched_events += READ_ONCE(s->sched_events);
 		sum->sched_dropped += READ_ONCE(s->sched_dropped);
 		sum->sched_busy_ns += READ_ONCE(s->sched_busy_ns);
+		sum->sched_told_ns += READ_ONCE(s->sched_told_ns);
 		sum->heap_events += READ_ONCE(s->heap_events);
 		sum->heap_busy_ns += READ_ONCE(s->heap_busy_ns);
 		for (i = 0; i < KPPROF_ENDS_N; i++)

@@ -17,6 +17,8 @@
  * @sched_events: records of kpprof:kpprof_sched
  * @sched_dropped: what could not be told
  * @sched_busy_ns: time in the scheduler's probes and in walks for them, sched_clock()
+ * @sched_told_ns: of that, what is spent on waits that are told: the part that the governor can
+ * save
  * @heap_events: records of kpprof:kpprof_heap
  * @heap_busy_ns: time in the probes of allocators, sched_clock()
  * @ends: how walks ended
@@ -29,6 +31,7 @@ struct kpprof_stats {
 	u64 sched_events;
 	u64 sched_dropped;
 	u64 sched_busy_ns;
+	u64 sched_told_ns;
 	u64 heap_events;
 	u64 heap_busy_ns;
 	u64 ends[KPPROF_ENDS_N];
