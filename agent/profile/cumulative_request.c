@@ -28,6 +28,7 @@ enum request_state {
  * @seconds: of a difference, 0 for the total
  * @debug: text is wanted
  * @before: the beginning of a difference, once @has_before
+ * @spent: what it had cost by then
  * @values: of the answer
  * @at: moment of the answer
  * @at_wall_ns: the same in nanoseconds since 1970
@@ -43,6 +44,7 @@ struct cumulative_request {
 	int64_t debug;
 	bool has_before;
 	struct snapshot before;
+	struct armed_cost spent;
 	struct buf values;
 	uint64_t at;
 	int64_t at_wall_ns;
@@ -97,14 +99,27 @@ static void comment_armed(const struct cumulative *c, struct profile *p)
 		profile_comment(p, "lease: none");
 }
 
+/* What was told and what was not, in the time that the answer is about. */
+static void comment_cost(const struct cumulative_request *r, struct profile *p)
+{
+	struct armed_cost cost = {0};
+
+	cumulative_cost(&r->c->armed, &cost);
+	profile_comment(p, "events: %llu", (unsigned long long)(cost.events - r->spent.events));
+	profile_comment(p, "lost records: %llu", (unsigned long long)(cost.lost - r->spent.lost));
+	if (r->spent.lost)
+		profile_comment(p, "lost before that, since it was armed: %llu",
+				(unsigned long long)r->spent.lost);
+	profile_comment(p, "dropped by the governor: %llu",
+			(unsigned long long)(cost.dropped - r->spent.dropped));
+}
+
 static void comment_all(const struct cumulative_request *r, struct profile *p)
 {
 	const struct cumulative *c = r->c;
 	const struct armed *a = &c->armed;
-	struct armed_cost cost = {0};
 	char text[128];
 
-	cumulative_cost(a, &cost);
 	comment_engine(p, c->engine, a->engine);
 	profile_comment(p, "target: %s", target_describe(&a->spec.target, text, sizeof(text)));
 	comment_armed(c, p);
@@ -114,9 +129,7 @@ static void comment_all(const struct cumulative_request *r, struct profile *p)
 	if (r->seconds)
 		profile_comment(p, "difference over %.1f s",
 				(double)(r->at - r->before.at) / NSEC_PER_SEC);
-	profile_comment(p, "events: %llu", (unsigned long long)cost.events);
-	profile_comment(p, "lost records: %llu", (unsigned long long)cost.lost);
-	profile_comment(p, "dropped by the governor: %llu", (unsigned long long)cost.dropped);
+	comment_cost(r, p);
 	comment_tally(p, &c->tally);
 	if (c->overflow)
 		profile_comment(p, "stacks without room in the profile: %llu, under [profile full]",
@@ -243,6 +256,7 @@ static void arrived(struct cumulative_request *r)
 		return;
 	}
 	r->has_before = true;
+	cumulative_cost(&c->armed, &r->spent);
 	r->state = WAITS;
 	loop_timer_set(engine_loop(c->engine), &r->timer, (uint64_t)r->seconds * NSEC_PER_SEC);
 }
