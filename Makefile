@@ -127,6 +127,13 @@ check-vm: ## the module's tests in guests with Debian's kernels 5.10, 6.1, 6.12 
 	@tools/deps build demo check
 	@tests/run vm/
 
+.PHONY: appliance
+appliance: ## the field guide in a guest of 256 MB with busybox, nginx, dnsmasq and what `make install` puts there
+	@tools/deps build demo check
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tests/fixtures/build build/fixtures
+	@tests/vm/appliance
+
 .PHONY: check-debug-kernel
 check-debug-kernel: ## the module in kernels with KASAN, lockdep, kmemleak, failing allocations, KCSAN: builds them first
 	@tools/deps build demo check kernel
