@@ -32,17 +32,20 @@ MODULE_PARM_DESC(budget, "what watching waits may cost, in thousandths of a CPU;
 
 /**
  * struct cost - what was spent until a moment, or between two
- * @busy: ns in probes and walks
- * @told: ns of that for waits that were told
+ * @looked: ns in probes, whatever the rate
+ * @told: ns on waits that were told
  * @at: ktime_get_mono_fast_ns(), or ns between them
  */
 struct cost {
-	u64 busy;
+	u64 looked;
 	u64 told;
 	u64 at;
 };
 
 static struct cost last;
+/* A period's cost, smoothed over some: few waits are told in one, and few probes are timed. That of
+ * waits that are told is what it would have been at the present rate. */
+static struct cost usual;
 static unsigned int quiet;
 
 u32 kpprof_governor_budget(void)
@@ -58,9 +61,11 @@ static struct cost cost_now(void)
 	for_each_possible_cpu(cpu) {
 		const struct kpprof_stats *s = &per_cpu(kpprof_stats, cpu);
 
-		c.busy += READ_ONCE(s->sched_busy_ns);
+		c.looked += READ_ONCE(s->sched_busy_ns);
 		c.told += READ_ONCE(s->sched_told_ns);
 	}
+	/* A CPU may have told something between the two. */
+	c.looked -= min(c.looked, c.told);
 	return c;
 }
 
@@ -70,10 +75,16 @@ static void slow(unsigned int slowed)
 	kpprof_tell_slowed(slowed);
 }
 
-static void govern(const struct cost *c)
+static void smooth(u64 *usual_ns, u64 ns)
 {
+	*usual_ns += ns / 4 - *usual_ns / 4;
+}
+
+static void govern(void)
+{
+	const struct cost *c = &usual;
 	u64 all = READ_ONCE(budget) * c->at, least = div_u64(all, TOLD_LEAST);
-	u64 looked = (c->busy - min(c->told, c->busy)) * 1000, told = c->told * 1000;
+	u64 looked = c->looked * 1000, told = c->told * 1000;
 	/* What waits may cost that are told. */
 	u64 most = looked + least < all ? all - looked : least;
 	unsigned int slowed = kpprof_governor_slowed;
@@ -82,6 +93,7 @@ static void govern(const struct cost *c)
 		quiet = 0;
 		if (slowed < SLOWED_MAX)
 			slow(slowed + 1);
+		usual.told /= 2;
 		return;
 	}
 	/* With half the rate it would cost twice as much. */
@@ -89,16 +101,19 @@ static void govern(const struct cost *c)
 	if (slowed && quiet >= PATIENCE) {
 		quiet = 0;
 		slow(slowed - 1);
+		usual.told *= 2;
 	}
 }
 
 static void look(struct work_struct *work)
 {
 	struct cost now = cost_now();
-	struct cost since = {now.busy - last.busy, now.told - last.told, now.at - last.at};
 
-	if (now.at > last.at)
-		govern(&since);
+	smooth(&usual.looked, now.looked > last.looked ? now.looked - last.looked : 0);
+	smooth(&usual.told, now.told - last.told);
+	smooth(&usual.at, now.at - last.at);
+	if (usual.at)
+		govern();
 	last = now;
 	queue_delayed_work(kpprof_wq, to_delayed_work(work), PERIOD);
 }
@@ -113,6 +128,7 @@ void kpprof_governor_run(bool run)
 	running = run;
 	if (run) {
 		last = cost_now();
+		usual = (struct cost){};
 		quiet = 0;
 		queue_delayed_work(kpprof_wq, &look_work, PERIOD);
 		return;
