@@ -21,6 +21,10 @@
 enum {
 	/* Rates in use at the same time; another one shares the events of the nearest. */
 	SETS_MAX = KPPROF_ARMS_MAX,
+	/* What a ring holds of samples with their stacks: so long an agent may open events for
+	 * somebody else. The module's are small, but for the first ones. */
+	RING_MS = 500,
+	RING_MODULE_MS = 250,
 };
 
 /**
@@ -318,8 +322,8 @@ static int open_module_events(struct engine *e, struct cpu_set *s)
 	snprintf(filter, sizeof(filter), "arm == %u && context < %d", s->arm, __KPPROF_CONTEXTS);
 	specs[0] = kmod_event_spec(s->module->cpu, filter);
 	specs[1] = kmod_event_spec(s->module->stack, filter);
-	return engine_set_open(e, specs, ARRAY_SIZE(specs), clock_ring_bytes(s->hz), handle, s,
-			       &s->events);
+	return engine_set_open(e, specs, ARRAY_SIZE(specs), clock_ring_bytes(s->hz, RING_MODULE_MS),
+			       handle, s, &s->events);
 }
 
 /* The rings first: what the module samples from its first moment on is read. */
@@ -369,7 +373,8 @@ static int open_clock(struct engine *e, struct cpu_set *s)
 	struct event_spec spec = {.filter = NULL};
 
 	clock_attr(&spec.attr, s->hz, s->cycles);
-	return engine_set_open(e, &spec, 1, clock_ring_bytes(s->hz), handle, s, &s->events);
+	return engine_set_open(e, &spec, 1, clock_ring_bytes(s->hz, RING_MS), handle, s,
+			       &s->events);
 }
 
 static int open_set(struct engine *e, struct cpu_set *s)

@@ -15,7 +15,7 @@ enum {
 	/* What perf_event_open(2) allows at the most; the kernel cuts it to what a record holds. */
 	DUMP_MAX = 65528,
 	DUMP_MIN = 1024,
-	/* The rings of a set hold a quarter of a second, within these bounds. */
+	/* Bounds of a ring, and what those of a set have together. */
 	RING_MIN = 512 << 10,
 	RING_MAX = 4 << 20,
 	RINGS_TOTAL = 64 << 20,
@@ -83,10 +83,9 @@ double clock_unit_ns(bool cycles)
 	return cycles ? cycle_ns() : 1;
 }
 
-size_t clock_ring_bytes(unsigned int hz)
+size_t clock_ring_bytes(unsigned int hz, unsigned int ms)
 {
-	/* The module's samples are small, but for the first ones, which come with their stack. */
-	size_t want = (size_t)hz * (dump_bytes + 1024) / 4, size = RING_MIN;
+	size_t want = (size_t)hz * (dump_bytes + 1024) * ms / 1000, size = RING_MIN;
 	long ncpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	while (size < want && size < RING_MAX &&

@@ -21,8 +21,12 @@ bool clock_counts_cycles(void);
 /** clock_unit_ns() - nanoseconds for each unit of a sample's period */
 double clock_unit_ns(bool cycles);
 
-/** clock_ring_bytes() - how large a ring is wanted for samples at this rate, with their stacks */
-size_t clock_ring_bytes(unsigned int hz);
+/**
+ * clock_ring_bytes() - how large a ring is wanted
+ * @hz: samples a second, all with their stacks
+ * @ms: so long it holds them, as far as memory goes
+ */
+size_t clock_ring_bytes(unsigned int hz, unsigned int ms);
 
 /**
  * clock_attr() - the event that samples
