@@ -236,6 +236,12 @@ static int odd(void)
 
 static atomic_bool over;
 static atomic_ulong forks, execs, ends;
+/*
+ * Of thousands of threads a part naps: a fork takes all locks of the allocator, and each that is
+ * held by a thread which waits for a processor is held for as long as all the others take.
+ */
+static useconds_t nap_us;
+enum { AWAKE = 200, NAP_US = 5 };
 /* Held until all threads are there. */
 static pthread_mutex_t begin_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -243,6 +249,7 @@ static void *churn(void *arg)
 {
 	unsigned int state = (unsigned int)(uintptr_t)arg * 2654435761u;
 	void *kept[16] = {0};
+	unsigned int turns = 0;
 
 	/* This thread alone: the others, and who watches them, come first. */
 	if (setpriority(PRIO_PROCESS, 0, 19))
@@ -252,6 +259,8 @@ static void *churn(void *arg)
 	while (!over) {
 		unsigned int i;
 
+		if (nap_us && ++turns % 64 == 0)
+			usleep(nap_us);
 		state = state * 1664525 + 1013904223;
 		i = state >> 28;
 		if (state & 0x100) {
@@ -333,6 +342,8 @@ static int storm(int threads)
 	pthread_attr_setstacksize(&attr, 64 << 10);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_mutex_lock(&begin_lock);
+	if (threads > AWAKE)
+		nap_us = (useconds_t)threads * NAP_US;
 	for (int i = 0; i < threads; i++)
 		n += !pthread_create(&thread, &attr, churn, (void *)(uintptr_t)(i + 1));
 	n += !pthread_create(&thread, &attr, fork_on, NULL);
