@@ -212,6 +212,14 @@ deb: ## Debian packages into build/deb
 	@tools/deps build package
 	@tools/packaging/deb
 
+.PHONY: check-packages
+check-packages: ## those installed, removed and purged in a Debian of their own; Prometheus scrapes the agent. Needs the mirror
+	@tools/deps build demo check package
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory deb
+	@tests/packages
+	@tests/prometheus
+
 .PHONY: size
 size: ## what it costs in flash, and in memory at rest
 	@$(MAKE) --no-print-directory -j$$(nproc) all
