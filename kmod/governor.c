@@ -16,7 +16,7 @@
 /* Rates are doubled so often at the most: a rate of 1 ms is then one of 17 minutes. */
 #define SLOWED_MAX 20
 /* Quiet periods before a rate is halved again. */
-#define PATIENCE 5
+#define PATIENCE 2
 /*
  * This part of the budget is for telling waits, however much the rest costs: a box that switches so
  * often that to look at each switch takes all of the budget would not get cheaper by telling
