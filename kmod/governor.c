@@ -13,8 +13,8 @@
 
 /* How often it looks. */
 #define PERIOD (HZ / 5)
-/* Rates are doubled so often at the most: a rate of 1 ms is then one of 17 minutes. */
-#define SLOWED_MAX 20
+/* Rates are doubled so often at the most: from KPPROF_SLOWED_LEAST to _MOST. */
+#define SLOWED_MAX 19
 /* Quiet periods before a rate is halved again. */
 #define PATIENCE 2
 /*

@@ -22,7 +22,7 @@ static inline u64 kpprof_governor_rate(u64 rate)
 
 	if (likely(!slowed))
 		return rate;
-	return min(max(rate, KPPROF_SLOWED_LEAST) << slowed, KPPROF_SLOWED_MOST);
+	return max(rate, min(max(rate, KPPROF_SLOWED_LEAST) << slowed, KPPROF_SLOWED_MOST));
 }
 
 /** kpprof_governor_run() - look after the cost, or do not any more. Context: task, kpprof_lock held

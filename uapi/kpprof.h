@@ -670,10 +670,11 @@ enum kpprof_watch {
 #define KPPROF_WATCH_ALL 7
 #define KPPROF_RATE_MAX	 (1ull << 40)
 
-/* A rate that the governor has doubled n times (KPPROF_A_SLOWED) is max(rate, _LEAST) << n, and at
- * most _MOST, which a count in units of 1 / KPPROF_COUNT_ONE can bear. Nanoseconds. */
+/* A rate that the governor has doubled n times (KPPROF_A_SLOWED) is max(rate, _LEAST) << n, but not
+ * over _MOST unless it was: a thread tells one wait a second at least, or what one of them stands
+ * for would be longer than anybody looks. Nanoseconds. */
 #define KPPROF_SLOWED_LEAST 2048ull
-#define KPPROF_SLOWED_MOST  (1ull << 46)
+#define KPPROF_SLOWED_MOST  (1ull << 30)
 
 /* struct kpprof_sched_record: flags */
 #define KPPROF_SCHED_STACK     1  /* the stack follows in kpprof_stack records */

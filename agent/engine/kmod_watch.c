@@ -102,7 +102,7 @@ int kmod_governor_read(struct kmod *k, struct kmod_governor *out)
 
 uint64_t kmod_slowed_rate(const struct kmod_governor *g, uint64_t rate)
 {
-	if (!g->slowed)
+	if (!g->slowed || rate >= KPPROF_SLOWED_MOST)
 		return rate;
 	if (rate < KPPROF_SLOWED_LEAST)
 		rate = KPPROF_SLOWED_LEAST;

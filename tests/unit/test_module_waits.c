@@ -70,8 +70,11 @@ static void test_slowed(void **state)
 	assert_int_equal(kmod_slowed_rate(&(struct kmod_governor){.slowed = 0}, 0), 0);
 	assert_int_equal(kmod_slowed_rate(&(struct kmod_governor){.slowed = 1}, 0), 4096);
 	assert_int_equal(kmod_slowed_rate(&(struct kmod_governor){.slowed = 3}, 1000000), 8000000);
+	assert_int_equal(kmod_slowed_rate(&(struct kmod_governor){.slowed = 63}, 1000000),
+			 KPPROF_SLOWED_MOST);
+	/* It never tells more. */
 	assert_int_equal(kmod_slowed_rate(&(struct kmod_governor){.slowed = 63}, 1ull << 40),
-			 1ull << 46);
+			 1ull << 40);
 }
 
 /* ---- records */
