@@ -9,6 +9,7 @@
 #include <asm/processor.h>
 
 #include "maps.h"
+#include "read.h"
 #include "stack.h"
 #include "stats.h"
 #include "target.h"
@@ -55,13 +56,6 @@ static enum kpprof_end user_regs(struct kpprof_stack *s, struct pt_regs *regs)
 	return user_64bit_mode(regs) ? KPPROF_END_COMPLETE : KPPROF_END_ABI;
 }
 
-static int read_user(void *ctx, __u64 addr, __u64 *val)
-{
-	if (addr > TASK_SIZE_MAX - sizeof(*val))
-		return -EFAULT;
-	return __get_user(*val, (const __u64 __user *)(unsigned long)addr) ? -EFAULT : 0;
-}
-
 static void walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
 		 struct kpprof_sample *sample)
 {
@@ -69,7 +63,6 @@ static void walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
 		.maps = maps ? maps->map : NULL,
 		.nmaps = maps ? maps->n : 0,
 		.ip = s->ip,
-		.read = read_user,
 	};
 
 	memcpy(walk.regs, s->regs, sizeof(walk.regs));
@@ -85,7 +78,7 @@ u32 kpprof_stack_read(u64 from, u64 *words, u32 max)
 	u32 n = 0;
 
 	pagefault_disable();
-	while (n < max && !read_user(NULL, from + 8ull * n, &words[n]))
+	while (n < max && !kpprof_read_user(from + 8ull * n, &words[n]))
 		n++;
 	pagefault_enable();
 	return n;

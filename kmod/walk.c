@@ -2,6 +2,8 @@
 #ifdef __KERNEL__
 #include <linux/errno.h>
 #include <linux/types.h>
+
+#include "read.h"
 #else
 #include <errno.h>
 #include <stdbool.h>
@@ -58,9 +60,14 @@ struct frame {
 	__u64 bx_at;
 };
 
-/* The word at a user address; 0, -EFAULT or -ENODATA. */
+/* The word at a user address; 0, -EFAULT or -ENODATA. In the kernel most of a walk is reads, and a
+ * call through a pointer costs as much as one. */
 static inline int read_raw(const struct kpprof_walk *w, __u64 addr, __u64 *val)
 {
+#ifdef __KERNEL__
+	if (!w->read)
+		return kpprof_read_user(addr, val);
+#endif
 	return w->read(w->ctx, addr, val);
 }
 

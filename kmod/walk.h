@@ -77,7 +77,8 @@ enum kpprof_end {
  * @regs: user registers by DWARF number; [6] is the frame pointer, [7] the stack pointer
  * @only_sp: not 0 when the stack pointer is the only one of @regs that is known
  * @read: reads the 8 bytes at user address @addr, code or stack, at any alignment; 0, -EFAULT when
- *	there is nothing to be read there, or -ENODATA when there is but it was not captured
+ *	there is nothing to be read there, or -ENODATA when there is but it was not captured; in the
+ *	kernel NULL for the current thread's memory, with page faults disabled
  * @ctx: for @read
  * @end: out: why the walk stopped
  * @end_map: out: index of the mapping whose rows are awaited, for KPPROF_END_PENDING
