@@ -148,11 +148,26 @@ void profile_mapping_main(struct profile *p, uint32_t i)
 	p->main_mapping = i;
 }
 
+static int64_t find_or_add_location(struct profile *p, const struct profile_location_key *key)
+{
+	int64_t known = intern_find(&p->locations, key, sizeof(*key));
+
+	if (known >= 0)
+		return known;
+	if (!has_room(p, intern_growth(&p->locations, key, sizeof(*key))))
+		return -EFBIG;
+	return intern_add(&p->locations, key, sizeof(*key));
+}
+
+/* Most frames of a stack are those of the one before; a mapping that grows keeps what it has. */
 int64_t profile_location(struct profile *p, uint32_t mapping, uint64_t addr)
 {
+	struct profile_recent *r = &p->recent[(addr ^ addr >> 8) % PROFILE_RECENT_N];
 	struct profile_location_key key = {.addr = addr, .mapping = mapping};
-	int64_t known;
+	int64_t number;
 
+	if (r->number && r->addr == addr && r->mapping == mapping)
+		return r->number - 1;
 	if (mapping != PROFILE_NO_MAPPING) {
 		const struct profile_mapping *m;
 
@@ -162,12 +177,14 @@ int64_t profile_location(struct profile *p, uint32_t mapping, uint64_t addr)
 		if (addr < m->start || addr >= m->limit)
 			key.mapping = PROFILE_NO_MAPPING;
 	}
-	known = intern_find(&p->locations, &key, sizeof(key));
-	if (known >= 0)
-		return known;
-	if (!has_room(p, intern_growth(&p->locations, &key, sizeof(key))))
-		return -EFBIG;
-	return intern_add(&p->locations, &key, sizeof(key));
+	number = find_or_add_location(p, &key);
+	if (number >= 0 && key.mapping == mapping)
+		*r = (struct profile_recent){
+			.addr = addr,
+			.mapping = mapping,
+			.number = (uint32_t)number + 1,
+		};
+	return number;
 }
 
 int64_t profile_synthetic(struct profile *p, const char *name)

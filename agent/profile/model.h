@@ -65,6 +65,15 @@ struct profile_location_key {
 	uint32_t name;	  /* string, for synthetic frames; 0 otherwise */
 };
 
+/* A location that was asked for lately; @number is 0 for an empty slot, else its number + 1. */
+struct profile_recent {
+	uint64_t addr;
+	uint32_t mapping;
+	uint32_t number;
+};
+
+enum { PROFILE_RECENT_N = 256 };
+
 /* Lines of a location: a range in profile.lines. */
 struct profile_location_lines {
 	uint32_t first;
@@ -114,7 +123,8 @@ struct profile {
 	struct buf location_lines; /* struct profile_location_lines for each location */
 	struct buf lines;	   /* struct profile_line */
 	struct intern comments;	   /* texts, each once; not among @strings */
-	uint32_t main_mapping;	   /* index, or PROFILE_NO_MAPPING while none was chosen */
+	struct profile_recent recent[PROFILE_RECENT_N]; /* by a part of the address */
+	uint32_t main_mapping; /* index, or PROFILE_NO_MAPPING while none was chosen */
 	size_t max_bytes;
 };
 
