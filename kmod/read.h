@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* How the module reads memory of the thread that it has interrupted. */
 #ifndef KPPROF_READ_H
 #define KPPROF_READ_H
 

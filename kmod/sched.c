@@ -353,11 +353,11 @@ void kpprof_sched_deinit(void)
 
 int kpprof_sched_start(u32 what)
 {
-	/* No thread is watched yet, of whom stamps were kept. */
-	if (!rooms)
+	if (!rooms) {
+		/* No thread is watched yet, of whom stamps were kept. */
 		kpprof_stamp_init();
-	if (!rooms)
 		rooms = alloc_percpu_gfp(struct kpprof_stack, GFP_KERNEL | __GFP_NOWARN);
+	}
 	if (!rooms)
 		return -ENOMEM;
 	return what & KPPROF_WATCH_MUTEX ? kpprof_futex_start() : 0;

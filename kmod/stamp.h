@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The clock of the scheduler's probes: the time stamp counter where it goes evenly on all CPUs,
- * which takes two instructions, else the monotonic clock, which takes forty. What is told is in
- * nanoseconds.
+ * which is read at once, else the monotonic clock, which is scaled and read again when it was being
+ * set. What is told is in nanoseconds.
  */
 #ifndef KPPROF_STAMP_H
 #define KPPROF_STAMP_H

@@ -23,6 +23,7 @@ enum {
 	/* Copied of a stack; deeper ones are cut, and say so. */
 	STACK_PAGES = 16,
 	REG_SP = 7,
+	/* Two looks at the same wait find its beginning this near: see is_near(). */
 	NEAR_NS = 100000,
 };
 

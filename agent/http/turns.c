@@ -10,7 +10,7 @@ static void next_turn(struct loop_timer *timer)
 	struct turns *t = (struct turns *)((char *)timer - offsetof(struct turns, timer));
 	struct http_request *req = t->first;
 
-	t->taken = req;
+	t->taken = req != NULL;
 	if (!req)
 		return;
 	loop_timer_set(t->loop, &t->timer, 0);
