@@ -155,7 +155,7 @@ fuzz: ## each fuzz target for MINUTES (default 1)
 	@tests/fuzz/run minutes $(or $(MINUTES),1)
 
 # Everything that is measured against what one would use instead.
-BENCHES := parts deep pingpong mallocs
+BENCHES := parts deep pingpong mallocs crowd when
 
 .PHONY: bench
 bench: ## beside perf, bcc, gdb and others, on a machine that does nothing else; W=1 writes docs/performance.md

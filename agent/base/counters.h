@@ -12,6 +12,8 @@
 #define KPPROF_COUNTERS(COUNTER)                                                 \
 	COUNTER(CPU_SAMPLES, "kpprof_samples_total", "kind", "cpu")              \
 	COUNTER(COUNTED, "kpprof_samples_total", "kind", "counted")              \
+	COUNTER(READ_EVENTS, "kpprof_ring_bytes_total", "ring", "events")        \
+	COUNTER(READ_SIDE, "kpprof_ring_bytes_total", "ring", "side")            \
 	COUNTER(LOST_CPU, "kpprof_lost_records_total", "reason", "cpu_ring")     \
 	COUNTER(LOST_SIDE, "kpprof_lost_records_total", "reason", "side_ring")   \
 	COUNTER(LOST_SCHED, "kpprof_lost_records_total", "reason", "sched_ring") \

@@ -68,6 +68,9 @@ static const char *counter_help(const char *metric)
 	static const char *const help[][2] = {
 		{"kpprof_samples_total", "Samples that went into profiles: of the CPU, and of "
 					 "kinds that count on (block, mutex, heap...)"},
+		{"kpprof_ring_bytes_total",
+		 "Bytes of records that the kernel has handed over, by ring: of events, and of "
+		 "what processes map and start"},
 		{"kpprof_lost_records_total",
 		 "Records that the kernel had no room for, by the ring that was full"},
 		{"kpprof_throttled_total", "Times that the kernel held sampling back"},

@@ -241,6 +241,17 @@ static void snapshot(struct event_set *set)
 	}
 }
 
+/* Counts and leaves behind the record that the ring is at. */
+static void consume(const struct engine *e, struct cpu_ring *r)
+{
+	uint64_t from = r->ring.tail;
+
+	ring_consume(&r->ring);
+	counter_add(r->set == e->side ? COUNTER_READ_SIDE : COUNTER_READ_EVENTS,
+		    r->ring.tail - from);
+	ring_release(&r->ring);
+}
+
 /* Reads all rings in the order of time, up to @until. */
 static void read_rings(struct engine *e, uint64_t until)
 {
@@ -256,8 +267,7 @@ static void read_rings(struct engine *e, uint64_t until)
 		if (!r || r->next_time > until)
 			break;
 		r->set->handle(r->set->owner, r, ring_peek(&r->ring));
-		ring_consume(&r->ring);
-		ring_release(&r->ring);
+		consume(e, r);
 		look_ahead(r);
 	}
 }
