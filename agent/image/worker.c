@@ -25,7 +25,9 @@
 #include "sandbox.h"
 #include "symbols.h"
 
-enum { CACHE_BYTES = 8 << 20 };
+/* The unpacked debug information of a C library, which every second profile asks for, and the
+ * symbols of a program beside it. */
+enum { CACHE_BYTES = 12 << 20 };
 
 /* One file with its symbols; the descriptors are those of the first job that named it. */
 struct cached {
