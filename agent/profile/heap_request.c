@@ -204,7 +204,10 @@ static int look(struct heap_request *r)
 
 static void fail(struct heap_request *r, int err)
 {
-	if (err == -ENOENT || err == -ENOSYS || err == -EPERM || err == -EACCES)
+	/* It has ended meanwhile. */
+	if (err == -ESRCH)
+		answer_start_error(r->req, &r->target, "heap profiling", err, "");
+	else if (err == -ENOENT || err == -ENOSYS || err == -EPERM || err == -EACCES)
 		http_reply_error(r->req, 501,
 				 "this kernel does not let allocators be probed (%s): it takes "
 				 "CONFIG_UPROBE_EVENTS and CONFIG_BPF_EVENTS, and root or "
