@@ -62,22 +62,33 @@ bool process_alive(pid_t pid)
 }
 
 /* Field 22 of stat, proc(5): the 20th behind the name. */
-unsigned long long process_started(pid_t pid)
+/* A number of proc(5), stat, by its field behind the name; 0 when it cannot be read. */
+static unsigned long long stat_number(pid_t pid, int wanted)
 {
 	_cleanup_buf_ struct buf b = {0};
-	unsigned long long ticks = 0;
+	unsigned long long number = 0;
 	const char *at;
 
 	if (proc_read(pid, "stat", STATUS_MAX, &b))
 		return 0;
 	at = strrchr(b.data, ')');
-	for (int field = 2; at && field < 22; field++) {
+	for (int field = 2; at && field < wanted; field++) {
 		at = strchr(at, ' ');
 		at += at != NULL;
 	}
 	if (at)
-		ticks = strtoull(at, NULL, 10);
-	return ticks;
+		number = strtoull(at, NULL, 10);
+	return number;
+}
+
+unsigned long long process_started(pid_t pid)
+{
+	return stat_number(pid, 22);
+}
+
+unsigned long long process_user_ticks(pid_t pid)
+{
+	return stat_number(pid, 14);
 }
 
 static bool is_meant(const struct target *t, pid_t pid)

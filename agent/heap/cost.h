@@ -12,6 +12,10 @@ struct heap_counts;
 #define HEAP_COST_REFUSE 0.2
 #define HEAP_COST_LIFT	 0.4
 
+/* What the module's probes cost in the mean where they are there part of the time, which is where
+ * they would be refused otherwise. */
+#define HEAP_COST_DUTY 0.05
+
 /**
  * heap_hit_ns() - what one hit of a probe costs here, in nanoseconds
  *

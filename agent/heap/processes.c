@@ -8,6 +8,7 @@
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "../engine/core.h"
+#include "../engine/find.h"
 #include "../image/store.h"
 #include "allocator.h"
 #include "filter.h"
@@ -82,13 +83,15 @@ static int attach_perf(struct heap_process *p)
 	return err;
 }
 
-/* Probes the process with the allocator that was found; the allocator is the process's. */
-static int attach(struct heap_process *p)
+int heap_process_attach(struct heap_process *p)
 {
 	struct heap_watch *w = p->watch;
 	const struct allocator *a = p->allocator;
-	int err = w->module ? attach_module(p) : attach_perf(p);
+	int err;
 
+	if (!a || w->duty.off)
+		return 0;
+	err = w->module ? attach_module(p) : attach_perf(p);
 	if (err) {
 		heap_process_lift(p);
 		w->error = err;
@@ -108,7 +111,7 @@ static void found(void *ctx, struct allocator *a, int err, const char *where)
 	p->search = NULL;
 	p->allocator = a;
 	if (!err) {
-		attach(p);
+		heap_process_attach(p);
 		return;
 	}
 	p->watch->error = err;
@@ -129,10 +132,11 @@ int heap_process_add(struct heap_watch *w, pid_t pid)
 		return -ENOMEM;
 	p->watch = w;
 	p->pid = pid;
+	p->user_ticks = process_user_ticks(pid);
 	p->next = w->processes;
 	w->processes = p;
 	p->allocator = allocator_known(w->engine, pid);
 	if (p->allocator)
-		return attach(p);
+		return heap_process_attach(p);
 	return allocator_find(w->engine, pid, found, p, &p->search);
 }

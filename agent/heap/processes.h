@@ -25,6 +25,7 @@ enum { HEAP_PROCESSES_MAX = 64 };
  * @search: under way, or NULL
  * @probes: by part of the allocator; perf's
  * @probed: the module's
+ * @user_ticks: its user time when the governor looked last
  */
 struct heap_process {
 	struct heap_process *next;
@@ -34,6 +35,7 @@ struct heap_process {
 	struct allocator_search *search;
 	struct heap_probes *probes[2];
 	struct heap_probed probed;
+	unsigned long long user_ticks;
 };
 
 /** heap_process_add() - probe a process, now or when its allocator is found; 0 or -errno */
@@ -44,6 +46,10 @@ struct heap_process *heap_process_find(const struct heap_watch *w, pid_t pid);
 
 /** heap_process_remove() - take the probes out and forget it */
 void heap_process_remove(struct heap_watch *w, struct heap_process *p);
+
+/** heap_process_attach() - probe it if its allocator is known, and the governor lets it; 0 or
+ * -errno */
+int heap_process_attach(struct heap_process *p);
 
 /** heap_process_lift() - take the probes out; everything else is kept */
 void heap_process_lift(struct heap_process *p);

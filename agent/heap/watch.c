@@ -155,6 +155,11 @@ struct block *heap_watch_new(struct heap_watch *w, uint64_t seq, uint64_t size)
 	}
 	b->size = size;
 	b->count = block_scale(size, w->rate);
+	if (w->module)
+		b->count *= w->duty.scale;
+	/* It is not followed: its end would be missed. */
+	if (w->duty.governed)
+		b->flags = BLOCK_FREED;
 	return b;
 }
 
@@ -307,6 +312,7 @@ void heap_watch_stop(struct engine *e, struct heap_watch *w)
 	held_each(&e->held, forget, w);
 	engine_set_close(e, w->set);
 	growth_close(w);
+	heap_duty_stop(w);
 	heap_module_close(w->module);
 	w->module = NULL;
 	heap_filter_destroy(w->filter);
@@ -342,6 +348,18 @@ static int open_source(struct heap_watch *w)
 	return err ? err : open_rings(w);
 }
 
+static void unfollow_one(void *ctx, struct block *b)
+{
+	heap_watch_freed(ctx, b);
+}
+
+/* Probes that are not always there miss the end of blocks. */
+void heap_watch_unfollow(struct heap_watch *w)
+{
+	blocks_each(&w->blocks, unfollow_one, w);
+	w->on_governed(w->ctx);
+}
+
 int heap_watch_start(struct engine *e, struct heap_watch *w)
 {
 	int err;
@@ -366,6 +384,8 @@ int heap_watch_start(struct engine *e, struct heap_watch *w)
 		err = add_members(w);
 	if (err)
 		heap_watch_stop(e, w);
+	else if (w->module)
+		heap_duty_start(w);
 	return err;
 }
 
@@ -405,13 +425,16 @@ static void reconcile(struct heap_watch *w)
 
 void heap_watch_flush(struct engine *e, struct heap_watch *w, void (*flushed)(void *ctx))
 {
+	uint64_t wait;
+
 	if (w->growth)
 		growth_check(w);
 	else
 		reconcile(w);
+	wait = w->module ? heap_duty_round(w) : 0;
 	w->flushed = flushed;
-	w->flush_at = loop_now();
-	engine_drain_in(e, SETTLE_NS + NSEC_PER_MSEC);
+	w->flush_at = loop_now() + wait;
+	engine_drain_in(e, wait + SETTLE_NS + NSEC_PER_MSEC);
 }
 
 void heap_watch_counts(const struct heap_watch *w, struct heap_counts *out)
@@ -549,7 +572,7 @@ static void check_cost(struct heap_watch *w, uint64_t now)
 	w->cost = heap_cost(&w->last, &c, now - w->last_at, w->module ? 1 : 2);
 	w->last = c;
 	w->last_at = now;
-	if (w->force || w->cost < HEAP_COST_LIFT || w->lifted)
+	if (w->module || w->force || w->cost < HEAP_COST_LIFT || w->lifted)
 		return;
 	w->lifted = now;
 	log_warning("heap probes cost %.0f %% of a CPU and are taken out", 100 * w->cost);

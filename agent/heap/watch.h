@@ -15,6 +15,7 @@
 #include "../engine/members.h"
 #include "../engine/stack.h"
 #include "blocks.h"
+#include "duty.h"
 #include "filter.h"
 
 struct engine;
@@ -47,6 +48,8 @@ struct heap_event {
  * @on_alloc: a sample; returns a number that stands for where it was counted
  * @on_live: @count allocations of @size bytes that were counted under @handle are live, or, for a
  *	negative @count, are not any more
+ * @on_governed: what is live is not followed any more, since the probes are there part of the time
+ *	only: @on_live is not called again, after all that was live is not
  * @on_exit: a thread of the target is gone; may be NULL
  * @ctx: for the callbacks
  * @lost: out: records that the kernel had no room for
@@ -57,6 +60,7 @@ struct heap_event {
  * @lifted: out: the probes were taken out at this time because they cost too much, 0 for not
  * @cost: out: share of a CPU that they cost then
  * @why: out: why the module does not sample, "" when it does
+ * @duty: out: how much of the time the module's probes are there
  * @started: out: CLOCK_MONOTONIC ns when the first probes were there, 0 while none are
  */
 struct heap_watch {
@@ -66,6 +70,7 @@ struct heap_watch {
 	bool force;
 	uint32_t (*on_alloc)(void *ctx, const struct heap_event *ev);
 	void (*on_live)(void *ctx, uint32_t handle, double count, uint64_t size);
+	void (*on_governed)(void *ctx);
 	void (*on_exit)(void *ctx);
 	void *ctx;
 
@@ -77,6 +82,7 @@ struct heap_watch {
 	uint64_t lifted;
 	double cost;
 	char why[128];
+	struct heap_duty duty;
 	uint64_t started;
 
 	/* private: */
@@ -127,7 +133,7 @@ const char *heap_watch_describe(const struct heap_watch *w);
 void heap_watch_probes(const struct heap_watch *w, unsigned int *n, unsigned int *stepped);
 
 /*
- * For growth.c and module.c.
+ * For duty.c, growth.c and module.c.
  */
 
 /**
@@ -140,6 +146,9 @@ void heap_watch_take(struct heap_watch *w, const struct record *r, struct block 
 
 /** heap_watch_new() - a sampled allocation of @size bytes; NULL without memory, which is counted */
 struct block *heap_watch_new(struct heap_watch *w, uint64_t seq, uint64_t size);
+
+/** heap_watch_unfollow() - nothing is live for this watch any more: see @on_governed */
+void heap_watch_unfollow(struct heap_watch *w);
 
 /** heap_watch_lost() - the kernel had no room for @n records */
 void heap_watch_lost(struct heap_watch *w, uint64_t n);

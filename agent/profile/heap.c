@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../base/buf.h"
+#include "../base/log.h"
 #include "../base/loop.h"
 #include "../engine/engine.h"
 
@@ -43,6 +44,43 @@ static void on_live(void *ctx, uint32_t sample, double count, uint64_t size)
 	cumulative_count(&h->c, sample, values);
 }
 
+/* A page that was touched first: who allocated it, and how many objects are on it, is not known. */
+static uint32_t on_page(void *ctx, const struct heap_event *ev)
+{
+	struct heap *h = ctx;
+
+	return cumulative_sample(&h->c, ev->pid, &ev->stack, NULL, 0);
+}
+
+static void on_live_page(void *ctx, uint32_t sample, double count, uint64_t size)
+{
+	struct heap *h = ctx;
+	const double values[] = {0, 0, 0, count * (double)size};
+
+	h->memory.live += values[3];
+	cumulative_count(&h->c, sample, values);
+}
+
+/* What is live is not followed any more: the growth of memory is what is known of it. */
+static void governed(void *ctx)
+{
+	struct heap *h = ctx;
+	int err;
+
+	h->pages = (struct heap_watch){
+		.target = h->watch.target,
+		.rate = h->watch.rate,
+		.growth = true,
+		.on_alloc = on_page,
+		.on_live = on_live_page,
+		.ctx = h,
+	};
+	err = heap_watch_start(h->c.engine, &h->pages);
+	h->has_pages = !err;
+	if (err)
+		log_warning("growth cannot be watched: %s", strerror(-err));
+}
+
 static void thread_gone(void *ctx)
 {
 	struct heap *h = ctx;
@@ -65,6 +103,7 @@ static int start(struct cumulative *c)
 		.rate = c->armed.spec.rate,
 		.on_alloc = on_alloc,
 		.on_live = on_live,
+		.on_governed = governed,
 		.on_exit = thread_gone,
 		.ctx = h,
 	};
@@ -80,28 +119,45 @@ static void flushed(void *ctx)
 {
 	struct heap *h = ctx;
 
-	heap_memory_add(&h->c, &h->memory, "[allocator overhead and free lists]");
+	heap_memory_add(&h->c, &h->memory,
+			h->watch.duty.governed ? "[growth between samples]"
+					       : "[allocator overhead and free lists]");
 	cumulative_flushed(&h->c);
+}
+
+static void flush_pages(void *ctx)
+{
+	struct heap *h = ctx;
+
+	if (h->has_pages)
+		heap_watch_flush(h->c.engine, &h->pages, flushed);
+	else
+		flushed(h);
 }
 
 static int flush(struct cumulative *c)
 {
 	struct heap *h = (struct heap *)c;
 
-	heap_watch_flush(c->engine, &h->watch, flushed);
+	heap_watch_flush(c->engine, &h->watch, flush_pages);
 	return 0;
 }
 
 static void stop(struct cumulative *c)
 {
-	heap_watch_stop(c->engine, &((struct heap *)c)->watch);
+	struct heap *h = (struct heap *)c;
+
+	heap_watch_stop(c->engine, &h->watch);
+	if (h->has_pages)
+		heap_watch_stop(c->engine, &h->pages);
+	h->has_pages = false;
 }
 
 static void cost(const struct cumulative *c, struct armed_cost *out)
 {
 	const struct heap *h = (const struct heap *)c;
 
-	out->lost = h->watch.lost;
+	out->lost = h->watch.lost + h->pages.lost;
 }
 
 static void comment_counts(const struct heap *h, struct profile *p)
@@ -109,7 +165,9 @@ static void comment_counts(const struct heap *h, struct profile *p)
 	struct heap_counts n;
 
 	heap_watch_counts(&h->watch, &n);
-	profile_comment(p, "all calls, sampled or not: %llu allocations of %llu bytes, %llu frees",
+	profile_comment(p,
+			"all calls%s, sampled or not: %llu allocations of %llu bytes, %llu frees",
+			h->watch.duty.governed ? " while they were probed" : "",
 			(unsigned long long)n.allocs, (unsigned long long)n.bytes,
 			(unsigned long long)n.frees);
 	if (h->watch.lost)
@@ -127,6 +185,19 @@ static void comment_counts(const struct heap *h, struct profile *p)
 	if (h->watch.unplaced)
 		profile_comment(p, "sampled calls that failed or did not return: %llu: not in use",
 				(unsigned long long)h->watch.unplaced);
+}
+
+static void comment_duty(const struct heap_duty *d, struct profile *p)
+{
+	if (!d->governed)
+		return;
+	profile_comment(p,
+			"governor: probing all of the time would cost %.0f %% of a CPU: the probes "
+			"were there %.1f %% of the time, and allocations are scaled by the user "
+			"time of the program (force=1 probes all of the time)",
+			100 * d->cost, 100 * heap_duty_share(d));
+	profile_comment(p, "in use is growth: pages that are still there, by who touched them "
+			   "first; objects are not known and 0");
 }
 
 static void comment(const struct cumulative *c, struct profile *p)
@@ -148,6 +219,7 @@ static void comment(const struct cumulative *c, struct profile *p)
 				"what came later is not counted (force=1 keeps them)",
 				100 * h->watch.cost,
 				(double)(h->watch.lifted - c->armed.since) / NSEC_PER_SEC);
+	comment_duty(&h->watch.duty, p);
 	if (h->watch.error)
 		profile_comment(p, "a process could not be probed: %s", strerror(-h->watch.error));
 	heap_memory_comment(&h->memory, p);

@@ -17,12 +17,16 @@
 
 /**
  * struct heap - an armed heap profile
+ * @pages: where memory grows, when @watch does not follow what is live
+ * @has_pages: it runs
  * @memory: what it is beside
  * @label_size: "bytes"
  */
 struct heap {
 	struct cumulative c;
 	struct heap_watch watch;
+	struct heap_watch pages;
+	bool has_pages;
 	struct heap_memory memory;
 	uint32_t label_size;
 };

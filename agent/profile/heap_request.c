@@ -140,20 +140,22 @@ static void looked(struct loop_timer *t)
 	const struct heap_counts zero = {0};
 	uint64_t ns = loop_now() - r->from;
 	struct heap_counts c;
+	bool module = r->module;
 	double cost;
 
-	if (r->module)
+	if (module)
 		heap_module_counts(r->module, &c);
 	else
 		heap_filter_counts(r->filter, &c);
 	/* What is freed was allocated: as often. */
 	c.allocs = c.frees;
-	cost = heap_cost(&zero, &c, ns, r->module ? 1 : 2);
+	cost = heap_cost(&zero, &c, ns, module ? 1 : 2);
 	heap_module_close(r->module);
 	r->module = NULL;
 	heap_probes_close(r->probes);
 	r->probes = NULL;
-	if (cost > HEAP_COST_REFUSE)
+	/* The module's governor sees to it. */
+	if (cost > HEAP_COST_REFUSE && !module)
 		refuse(r, &c, cost, (double)ns / NSEC_PER_SEC);
 	else
 		when_closed(r, go);
