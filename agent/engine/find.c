@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "../base/loop.h"
 #include "target.h"
 
 enum { STATUS_MAX = 64 << 10 };
@@ -62,33 +64,32 @@ bool process_alive(pid_t pid)
 }
 
 /* Field 22 of stat, proc(5): the 20th behind the name. */
-/* A number of proc(5), stat, by its field behind the name; 0 when it cannot be read. */
-static unsigned long long stat_number(pid_t pid, int wanted)
+unsigned long long process_started(pid_t pid)
 {
 	_cleanup_buf_ struct buf b = {0};
-	unsigned long long number = 0;
+	unsigned long long ticks = 0;
 	const char *at;
 
 	if (proc_read(pid, "stat", STATUS_MAX, &b))
 		return 0;
 	at = strrchr(b.data, ')');
-	for (int field = 2; at && field < wanted; field++) {
+	for (int field = 2; at && field < 22; field++) {
 		at = strchr(at, ' ');
 		at += at != NULL;
 	}
 	if (at)
-		number = strtoull(at, NULL, 10);
-	return number;
+		ticks = strtoull(at, NULL, 10);
+	return ticks;
 }
 
-unsigned long long process_started(pid_t pid)
+uint64_t process_cpu_ns(pid_t pid)
 {
-	return stat_number(pid, 22);
-}
+	struct timespec ts;
+	clockid_t clock;
 
-unsigned long long process_user_ticks(pid_t pid)
-{
-	return stat_number(pid, 14);
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
 static bool is_meant(const struct target *t, pid_t pid)

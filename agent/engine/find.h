@@ -27,8 +27,9 @@ bool process_alive(pid_t pid);
  * its ID it names the process for ever */
 unsigned long long process_started(pid_t pid);
 
-/** process_user_ticks() - user time of a process, in clock ticks; 0 when it is gone */
-unsigned long long process_user_ticks(pid_t pid);
+/** process_cpu_ns() - CPU time of all its threads, in nanoseconds, as the scheduler counts it; 0
+ * when it is gone */
+uint64_t process_cpu_ns(pid_t pid);
 
 /**
  * find_threads() - number of threads of the processes that a target means, 0 when there are none

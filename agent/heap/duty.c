@@ -10,13 +10,13 @@
 #include "processes.h"
 #include "watch.h"
 
-/* A phase with probes, and how often they are looked at while they are always there. */
-#define ON_NS	(100 * NSEC_PER_MSEC)
+/* A part of a round, and how often probes are looked at that are always there. */
+#define PART_NS (50 * NSEC_PER_MSEC)
 #define LOOK_NS (200 * NSEC_PER_MSEC)
 
 /*
- * So short a phase without them is none: what was sampled before has to be read before the next one
- * begins. After so long a one the program may be doing something else.
+ * Between two rounds: what was sampled in one has to be read before the next one begins, since it
+ * stands for something else. After so long a time the program may be doing something else.
  */
 #define OFF_MIN_NS (400 * NSEC_PER_MSEC)
 #define OFF_MAX_NS (5 * NSEC_PER_SEC)
@@ -26,7 +26,7 @@ uint64_t heap_duty_off_ns(uint64_t on_ns, double cost)
 	double ns = (double)on_ns * (cost / HEAP_COST_DUTY - 1);
 
 	if (ns < (double)OFF_MIN_NS)
-		return 0;
+		return OFF_MIN_NS;
 	return ns < (double)OFF_MAX_NS ? (uint64_t)ns : OFF_MAX_NS;
 }
 
@@ -37,28 +37,33 @@ double heap_duty_share(const struct heap_duty *d)
 	return all ? (double)d->on_ns / (double)all : 1;
 }
 
-double heap_duty_scale(const struct heap_duty *d)
+/* CPU time of the watched processes since this was called last, ns. */
+static double take_cpu(const struct heap_duty *d)
 {
-	/* What is not told at first, since a tick more may be under way, is told later. */
-	double want = (double)d->on_ns * d->user / (d->user_on + 1);
-	double left = want + (double)ON_NS - d->told_ns;
-
-	return left > (double)ON_NS ? left / (double)ON_NS : 1;
-}
-
-/* Ticks of user time since this was called last. */
-static double take_user(const struct heap_duty *d)
-{
-	unsigned long long sum = 0;
+	uint64_t sum = 0;
 
 	for (struct heap_process *p = d->watch->processes; p; p = p->next) {
-		unsigned long long now = process_user_ticks(p->pid);
+		uint64_t now = process_cpu_ns(p->pid);
 
 		/* One that is gone has none. */
-		sum += now > p->user_ticks ? now - p->user_ticks : 0;
-		p->user_ticks = now;
+		sum += now > p->cpu_ns ? now - p->cpu_ns : 0;
+		p->cpu_ns = now;
 	}
 	return (double)sum;
+}
+
+/* What has happened since this was called last. */
+static struct heap_seen take_seen(struct heap_duty *d)
+{
+	struct heap_counts now;
+	struct heap_seen seen;
+
+	heap_watch_counts(d->watch, &now);
+	seen.cpu_ns = take_cpu(d);
+	seen.allocs = (double)(now.allocs - d->last.allocs);
+	seen.frees = (double)(now.frees - d->last.frees);
+	d->last = now;
+	return seen;
 }
 
 static void set_timer(struct heap_duty *d, uint64_t ns)
@@ -66,70 +71,85 @@ static void set_timer(struct heap_duty *d, uint64_t ns)
 	loop_timer_set(engine_loop(d->watch->engine), &d->timer, ns);
 }
 
-static void begin_phase(struct heap_duty *d, bool off, uint64_t ns)
+/* The probes of @part, and no others. */
+static void begin_part(struct heap_duty *d, enum heap_part part, uint64_t ns)
 {
-	d->off = off;
+	struct heap_seen between;
+
+	for (struct heap_process *p = d->watch->processes; p; p = p->next)
+		heap_process_lift(p);
+	d->part = part;
+	for (struct heap_process *p = d->watch->processes; p; p = p->next)
+		heap_process_attach(p);
+	between = take_seen(d);
+	heap_pace_between(&d->pace, &between);
 	d->since = loop_now();
-	heap_watch_counts(d->watch, &d->last);
 	set_timer(d, ns);
 }
 
-static void probe(struct heap_duty *d)
+static void begin_round(struct heap_duty *d)
 {
-	d->off_ns += loop_now() - d->since;
-	d->user += take_user(d);
-	d->off = false;
-	d->scale = heap_duty_scale(d);
-	for (struct heap_process *p = d->watch->processes; p; p = p->next)
-		heap_process_attach(p);
-	begin_phase(d, false, ON_NS);
+	heap_pace_begin(&d->pace);
+	d->round_ns = 0;
+	begin_part(d, HEAP_PART_ALL, PART_NS);
 }
 
-static void lift(struct heap_duty *d, uint64_t ns)
+/* How long to be without probes after a round. */
+static uint64_t rest(struct heap_duty *d)
 {
-	if (!d->governed) {
-		d->governed = true;
-		log_info("heap probes would cost %.0f %% of a CPU: they are there part of the time",
-			 100 * d->cost);
-		heap_watch_unfollow(d->watch);
-	}
-	for (struct heap_process *p = d->watch->processes; p; p = p->next)
-		heap_process_lift(p);
-	begin_phase(d, true, ns);
+	d->cost = heap_pace_cost_ns(&d->pace) / (double)d->round_ns;
+	return heap_duty_off_ns(d->round_ns, d->cost);
 }
 
-/* The end of a time with probes. */
-static void weigh(struct heap_duty *d)
+static void next_part(struct heap_duty *d, uint64_t took, const struct heap_seen *seen)
 {
-	uint64_t on = loop_now() - d->since, off;
-	double user = take_user(d);
-	struct heap_counts now;
-
-	d->on_ns += on;
-	d->user += user;
-	d->user_on += user;
-	d->told_ns += (double)on * d->scale;
-	heap_watch_counts(d->watch, &now);
-	d->cost = heap_cost(&d->last, &now, on, 1);
-	off = d->watch->force ? 0 : heap_duty_off_ns(d->governed ? on : ON_NS, d->cost);
-	if (off && (d->governed || d->cost > HEAP_COST_REFUSE)) {
-		lift(d, off);
+	heap_pace_end(&d->pace, d->part, seen);
+	if (d->part == HEAP_PART_NONE) {
+		d->off_ns += took;
+		begin_round(d);
 		return;
 	}
-	/* They stay; what is left to be told of the time before is told now. */
-	d->scale = d->governed ? heap_duty_scale(d) : 1;
-	begin_phase(d, false, d->governed ? ON_NS : LOOK_NS);
+	d->on_ns += took;
+	d->round_ns += took;
+	if (d->part != HEAP_PART_FREES) {
+		begin_part(d, d->part + 1, PART_NS);
+		return;
+	}
+	begin_part(d, HEAP_PART_NONE, rest(d));
+	heap_watch_round(d->watch);
+}
+
+/* Probes that are always there: is it too much? */
+static void look(struct heap_duty *d, uint64_t took, const struct heap_seen *seen)
+{
+	d->cost = (seen->allocs + seen->frees) * heap_hit_ns() / (double)took;
+	d->on_ns += took;
+	d->since = loop_now();
+	if (d->watch->force || d->cost <= HEAP_COST_REFUSE) {
+		set_timer(d, LOOK_NS);
+		return;
+	}
+	log_info("heap probes would cost %.0f %% of a CPU: they are there part of the time",
+		 100 * d->cost);
+	d->governed = true;
+	heap_watch_unfollow(d->watch);
+	begin_round(d);
+}
+
+static void end_part(struct heap_duty *d)
+{
+	uint64_t now = loop_now(), took = now - d->since;
+	struct heap_seen seen = take_seen(d);
+
+	if (d->governed)
+		next_part(d, took, &seen);
+	else
+		look(d, took, &seen);
 }
 
 static void on_timer(struct loop_timer *t)
 {
-	struct heap_duty *d =
-		(struct heap_duty *)(void *)((char *)t - offsetof(struct heap_duty, timer));
-
-	if (d->off)
-		probe(d);
-	else
-		weigh(d);
+	end_part((struct heap_duty *)(void *)((char *)t - offsetof(struct heap_duty, timer)));
 }
 
 void heap_duty_start(struct heap_watch *w)
@@ -137,10 +157,11 @@ void heap_duty_start(struct heap_watch *w)
 	struct heap_duty *d = &w->duty;
 
 	d->watch = w;
-	d->scale = 1;
-	take_user(d);
+	heap_pace_init(&d->pace, heap_hit_ns());
+	take_seen(d);
+	d->since = loop_now();
 	d->timer.cb = on_timer;
-	begin_phase(d, false, ON_NS);
+	set_timer(d, LOOK_NS / 2);
 }
 
 void heap_duty_stop(struct heap_watch *w)
@@ -150,14 +171,15 @@ void heap_duty_stop(struct heap_watch *w)
 	w->duty.watch = NULL;
 }
 
-uint64_t heap_duty_round(struct heap_watch *w)
+bool heap_duty_round(struct heap_watch *w)
 {
 	struct heap_duty *d = &w->duty;
-	uint64_t now = loop_now();
 
-	if (!d->governed || (d->off && now < d->since + OFF_MIN_NS))
-		return 0;
-	if (d->off)
-		probe(d);
-	return now < d->since + ON_NS ? d->since + ON_NS - now : 0;
+	if (!d->governed)
+		return false;
+	if (d->part == HEAP_PART_NONE && loop_now() < d->since + OFF_MIN_NS)
+		return false;
+	if (d->part == HEAP_PART_NONE)
+		end_part(d);
+	return true;
 }

@@ -252,13 +252,24 @@ static bool put_probe(struct nlmsghdr *nlh, const struct maps *maps, const struc
 	return true;
 }
 
-static bool is_plain_free(const struct alloc_func *f)
+/* @n: so many are probed already. */
+static bool is_meant(enum heap_which which, const struct alloc_func *f, unsigned int n)
 {
-	return f->kind == ALLOC_FREE && !(f->flags & ALLOC_CXX);
+	switch (which) {
+	case HEAP_PROBE_ALLOCS:
+		return f->kind != ALLOC_FREE;
+	case HEAP_PROBE_FREES:
+		return f->kind == ALLOC_FREE;
+	case HEAP_PROBE_ONE_FREE:
+		return !n && f->kind == ALLOC_FREE && !(f->flags & ALLOC_CXX);
+	default:
+		return true;
+	}
 }
 
 static int send_probes(struct heap_module *m, pid_t pid, const struct allocator *a,
-		       const struct maps *maps, bool frees, bool plain, struct heap_probed *out)
+		       const struct maps *maps, enum heap_which which, bool plain,
+		       struct heap_probed *out)
 {
 	struct nlmsghdr *nlh = begin_arm(m);
 
@@ -268,7 +279,7 @@ static int send_probes(struct heap_module *m, pid_t pid, const struct allocator 
 		for (size_t i = 0; i < a->parts[p].n; i++) {
 			const struct alloc_func *f = &a->parts[p].funcs[i];
 
-			if ((frees && (out->n || !is_plain_free(f))) || out->n == KPPROF_PROBES_MAX)
+			if (!is_meant(which, f, out->n) || out->n == KPPROF_PROBES_MAX)
 				continue;
 			if (!put_probe(nlh, maps, a->parts[p].image, f,
 				       (uint32_t)(p * ALLOC_FUNCS_MAX + i), plain))
@@ -279,18 +290,18 @@ static int send_probes(struct heap_module *m, pid_t pid, const struct allocator 
 	return out->n ? genl_send(genl_of(m), NULL, NULL) : -ENOENT;
 }
 
-int heap_module_probe(struct heap_module *m, pid_t pid, const struct allocator *a, bool frees,
-		      struct heap_probed *out)
+int heap_module_probe(struct heap_module *m, pid_t pid, const struct allocator *a,
+		      enum heap_which which, struct heap_probed *out)
 {
 	struct maps *maps;
 	int err = maps_read(m->engine->store, pid, &maps);
 
 	if (err)
 		return err;
-	err = send_probes(m, pid, a, maps, frees, false, out);
+	err = send_probes(m, pid, a, maps, which, false, out);
 	/* It does not know an instruction in front of the one that was chosen. */
 	if (err == -EILSEQ)
-		err = send_probes(m, pid, a, maps, frees, true, out);
+		err = send_probes(m, pid, a, maps, which, true, out);
 	maps_put(maps);
 	return err;
 }

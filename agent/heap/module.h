@@ -26,6 +26,14 @@ struct heap_probed {
 	unsigned int stepped;
 };
 
+/** enum heap_which - functions of an allocator */
+enum heap_which {
+	HEAP_PROBE_ALL,
+	HEAP_PROBE_ALLOCS,
+	HEAP_PROBE_FREES,
+	HEAP_PROBE_ONE_FREE, /* one that frees, to see how often that is */
+};
+
 /**
  * heap_module_open() - an arm without processes
  * @rate: mean bytes between two samples
@@ -43,14 +51,14 @@ void heap_module_close(struct heap_module *m);
 /**
  * heap_module_probe() - probe a process
  * @a: its allocator
- * @frees: one function that frees, and nothing else
+ * @which: of its functions
  * @out: the probes
  *
  * Return: 0; -ESRCH; -ENOENT when its code is not mapped; -errno, with a text in
  * heap_module_error().
  */
-int heap_module_probe(struct heap_module *m, pid_t pid, const struct allocator *a, bool frees,
-		      struct heap_probed *out);
+int heap_module_probe(struct heap_module *m, pid_t pid, const struct allocator *a,
+		      enum heap_which which, struct heap_probed *out);
 
 /** heap_module_lift() - take the probes out of a process; one without probes is none */
 void heap_module_lift(struct heap_module *m, pid_t pid);

@@ -59,8 +59,17 @@ static int attach_module(struct heap_process *p)
 	struct engine *e = p->watch->engine;
 	struct process *process = processes_load(e->processes, p->pid);
 	struct heap_probed probed;
-	int err = heap_module_probe(p->watch->module, p->pid, p->allocator, false, &probed);
+	static const enum heap_which which[HEAP_PARTS] = {
+		[HEAP_PART_ALL] = HEAP_PROBE_ALL,
+		[HEAP_PART_ALLOCS] = HEAP_PROBE_ALLOCS,
+		[HEAP_PART_FREES] = HEAP_PROBE_FREES,
+	};
+	enum heap_part part = p->watch->duty.part;
+	int err = heap_module_probe(p->watch->module, p->pid, p->allocator, which[part], &probed);
 
+	/* An allocator that frees nothing. */
+	if (err == -ENOENT && part == HEAP_PART_FREES)
+		return 0;
 	if (err) {
 		log_debug("the module: %s", heap_module_error(p->watch->module));
 		return err;
@@ -89,7 +98,7 @@ int heap_process_attach(struct heap_process *p)
 	const struct allocator *a = p->allocator;
 	int err;
 
-	if (!a || w->duty.off)
+	if (!a || w->duty.part == HEAP_PART_NONE)
 		return 0;
 	err = w->module ? attach_module(p) : attach_perf(p);
 	if (err) {
@@ -132,7 +141,7 @@ int heap_process_add(struct heap_watch *w, pid_t pid)
 		return -ENOMEM;
 	p->watch = w;
 	p->pid = pid;
-	p->user_ticks = process_user_ticks(pid);
+	p->cpu_ns = process_cpu_ns(pid);
 	p->next = w->processes;
 	w->processes = p;
 	p->allocator = allocator_known(w->engine, pid);

@@ -25,7 +25,7 @@ enum { HEAP_PROCESSES_MAX = 64 };
  * @search: under way, or NULL
  * @probes: by part of the allocator; perf's
  * @probed: the module's
- * @user_ticks: its user time when the governor looked last
+ * @cpu_ns: its CPU time when the governor looked last
  */
 struct heap_process {
 	struct heap_process *next;
@@ -35,7 +35,7 @@ struct heap_process {
 	struct allocator_search *search;
 	struct heap_probes *probes[2];
 	struct heap_probed probed;
-	unsigned long long user_ticks;
+	uint64_t cpu_ns;
 };
 
 /** heap_process_add() - probe a process, now or when its allocator is found; 0 or -errno */

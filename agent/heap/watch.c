@@ -156,7 +156,7 @@ struct block *heap_watch_new(struct heap_watch *w, uint64_t seq, uint64_t size)
 	b->size = size;
 	b->count = block_scale(size, w->rate);
 	if (w->module)
-		b->count *= w->duty.scale;
+		b->count *= w->duty.pace.scale;
 	/* It is not followed: its end would be missed. */
 	if (w->duty.governed)
 		b->flags = BLOCK_FREED;
@@ -423,18 +423,24 @@ static void reconcile(struct heap_watch *w)
 	blocks_each(&w->blocks, reconcile_one, w);
 }
 
-void heap_watch_flush(struct engine *e, struct heap_watch *w, void (*flushed)(void *ctx))
+void heap_watch_flush(struct heap_watch *w, void (*flushed)(void *ctx))
 {
-	uint64_t wait;
-
 	if (w->growth)
 		growth_check(w);
 	else
 		reconcile(w);
-	wait = w->module ? heap_duty_round(w) : 0;
 	w->flushed = flushed;
-	w->flush_at = loop_now() + wait;
-	engine_drain_in(e, wait + SETTLE_NS + NSEC_PER_MSEC);
+	w->flush_at = UINT64_MAX;
+	if (!w->module || !heap_duty_round(w))
+		heap_watch_round(w);
+}
+
+void heap_watch_round(struct heap_watch *w)
+{
+	if (!w->flushed || w->flush_at != UINT64_MAX)
+		return;
+	w->flush_at = loop_now();
+	engine_drain_in(w->engine, SETTLE_NS + NSEC_PER_MSEC);
 }
 
 void heap_watch_counts(const struct heap_watch *w, struct heap_counts *out)

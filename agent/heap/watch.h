@@ -118,7 +118,7 @@ int heap_watch_start(struct engine *e, struct heap_watch *w);
 
 /** heap_watch_flush() - @flushed is called from the loop once all that had happened was delivered
  */
-void heap_watch_flush(struct engine *e, struct heap_watch *w, void (*flushed)(void *ctx));
+void heap_watch_flush(struct heap_watch *w, void (*flushed)(void *ctx));
 
 /** heap_watch_stop() - end at once; no callback follows */
 void heap_watch_stop(struct engine *e, struct heap_watch *w);
@@ -149,6 +149,9 @@ struct block *heap_watch_new(struct heap_watch *w, uint64_t seq, uint64_t size);
 
 /** heap_watch_unfollow() - nothing is live for this watch any more: see @on_governed */
 void heap_watch_unfollow(struct heap_watch *w);
+
+/** heap_watch_round() - the probes' governor has ended a round: who waits for that has waited */
+void heap_watch_round(struct heap_watch *w);
 
 /** heap_watch_lost() - the kernel had no room for @n records */
 void heap_watch_lost(struct heap_watch *w, uint64_t n);

@@ -70,7 +70,7 @@ static void flushed(void *ctx)
 
 static int flush(struct cumulative *c)
 {
-	heap_watch_flush(c->engine, &((struct growth_armed *)c)->watch, flushed);
+	heap_watch_flush(&((struct growth_armed *)c)->watch, flushed);
 	return 0;
 }
 

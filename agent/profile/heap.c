@@ -130,7 +130,7 @@ static void flush_pages(void *ctx)
 	struct heap *h = ctx;
 
 	if (h->has_pages)
-		heap_watch_flush(h->c.engine, &h->pages, flushed);
+		heap_watch_flush(&h->pages, flushed);
 	else
 		flushed(h);
 }
@@ -139,7 +139,7 @@ static int flush(struct cumulative *c)
 {
 	struct heap *h = (struct heap *)c;
 
-	heap_watch_flush(c->engine, &h->watch, flush_pages);
+	heap_watch_flush(&h->watch, flush_pages);
 	return 0;
 }
 
@@ -193,9 +193,12 @@ static void comment_duty(const struct heap_duty *d, struct profile *p)
 		return;
 	profile_comment(p,
 			"governor: probing all of the time would cost %.0f %% of a CPU: the probes "
-			"were there %.1f %% of the time, and allocations are scaled by the user "
-			"time of the program (force=1 probes all of the time)",
+			"were there %.1f %% of the time (force=1 probes all of the time)",
 			100 * d->cost, 100 * heap_duty_share(d));
+	profile_comment(p,
+			"allocations without probes are inferred from CPU time: %.0f ns between "
+			"two of them, and %.0f ns more for a probe",
+			heap_pace_work_ns(&d->pace), heap_pace_probe_ns(&d->pace));
 	profile_comment(p, "in use is growth: pages that are still there, by who touched them "
 			   "first; objects are not known and 0");
 }

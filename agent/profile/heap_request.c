@@ -168,7 +168,7 @@ static bool look_by_module(struct heap_request *r)
 
 	if (heap_module_open(r->list->engine, HEAP_RATE_MAX, NULL, &r->module))
 		return false;
-	if (!heap_module_probe(r->module, r->pid, r->allocator, true, &probed))
+	if (!heap_module_probe(r->module, r->pid, r->allocator, HEAP_PROBE_ONE_FREE, &probed))
 		return true;
 	heap_module_close(r->module);
 	r->module = NULL;
