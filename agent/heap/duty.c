@@ -52,6 +52,12 @@ static double take_cpu(const struct heap_duty *d)
 	return (double)sum;
 }
 
+/* Counts that could not be asked for are zeros. */
+static double more(uint64_t now, uint64_t before)
+{
+	return now > before ? (double)(now - before) : 0;
+}
+
 /* What has happened since this was called last. */
 static struct heap_seen take_seen(struct heap_duty *d)
 {
@@ -60,8 +66,8 @@ static struct heap_seen take_seen(struct heap_duty *d)
 
 	heap_watch_counts(d->watch, &now);
 	seen.cpu_ns = take_cpu(d);
-	seen.allocs = (double)(now.allocs - d->last.allocs);
-	seen.frees = (double)(now.frees - d->last.frees);
+	seen.allocs = more(now.allocs, d->last.allocs);
+	seen.frees = more(now.frees, d->last.frees);
 	d->last = now;
 	return seen;
 }
