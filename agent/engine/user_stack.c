@@ -8,18 +8,25 @@
 #include "../image/store.h"
 #include "record.h"
 
-/* What the walker's reads are answered from. */
+/* What the walker's reads are answered from; @later: some of them from what the process has now. */
 struct memory {
 	pid_t pid;
 	const struct maps *maps;
 	uint64_t sp;
 	const struct record_sample *s;
+	bool later;
 };
 
-int user_code_read(pid_t pid, const struct maps *maps, uint64_t addr, uint64_t *val)
+static int read_process(pid_t pid, uint64_t addr, uint64_t *val)
 {
 	struct iovec to = {val, sizeof(*val)};
 	struct iovec from = {(void *)addr, sizeof(*val)};
+
+	return process_vm_readv(pid, &to, 1, &from, 1, 0) == sizeof(*val) ? 0 : -EFAULT;
+}
+
+int user_code_read(pid_t pid, const struct maps *maps, uint64_t addr, uint64_t *val)
+{
 	int64_t i = maps_find(maps, addr);
 	const struct kpprof_map *map;
 
@@ -28,12 +35,12 @@ int user_code_read(pid_t pid, const struct maps *maps, uint64_t addr, uint64_t *
 	map = &maps->walk[i];
 	if (maps->images[i])
 		return image_read_code(maps->images[i], addr - map->start + map->offset, val);
-	return process_vm_readv(pid, &to, 1, &from, 1, 0) == sizeof(*val) ? 0 : -EFAULT;
+	return read_process(pid, addr, val);
 }
 
 static int read_memory(void *ctx, __u64 addr, __u64 *val)
 {
-	const struct memory *m = ctx;
+	struct memory *m = ctx;
 	uint64_t at = addr - m->sp, got = 0;
 	int err;
 
@@ -46,10 +53,19 @@ static int read_memory(void *ctx, __u64 addr, __u64 *val)
 		*val = got;
 		return err;
 	}
-	/* A copy that is shorter than asked for ended where the memory ends. */
-	if (addr >= m->sp && m->s->stack_len < m->s->stack_asked)
-		return -EFAULT;
-	return -ENODATA;
+	if (addr < m->sp || m->s->stack_len >= m->s->stack_asked)
+		return -ENODATA;
+	/*
+	 * A copy that is shorter than asked for ended where the stack ends, or at a page of it that
+	 * is not in memory: in a large array, nobody may have written to that yet. Who called the
+	 * function that has the array is likely to be there still.
+	 */
+	err = read_process(m->pid, addr, &got);
+	if (!err) {
+		*val = got;
+		m->later = true;
+	}
+	return err;
 }
 
 unsigned int user_stack_walk(struct image_store *store, pid_t pid, struct maps *maps,
@@ -77,6 +93,7 @@ unsigned int user_stack_walk(struct image_store *store, pid_t pid, struct maps *
 	walk->nmaps = maps->n;
 	memcpy(walk->regs, s->regs, sizeof(walk->regs));
 	n = kpprof_walk(walk, pcs, max);
+	walk->guesses += m.later;
 	if (walk->end == KPPROF_END_PENDING)
 		*awaited = maps->images[walk->end_map];
 	return n;

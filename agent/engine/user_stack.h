@@ -16,12 +16,14 @@ struct record_sample;
 /**
  * user_stack_walk() - the frames of a sample's user stack
  * @store: images
- * @pid: the process, whose anonymous memory is read when code in it must be looked at
+ * @pid: the process, whose memory is read when there is code in it to be looked at, and behind a
+ *	gap in the copy
  * @maps: its mappings, NULL when they are not known
  * @s: the sample
  * @pcs: out: frames, leaf first
  * @max: room
- * @walk: out: end and guesses
+ * @walk: out: end and guesses; that part of the stack was not in the copy, and was read from the
+ *	process as it is now, is one of them
  * @awaited: out: the image whose rows are needed, when the walk ends with KPPROF_END_PENDING
  *
  * Return: number of frames; 0 when the sample has no user registers.
