@@ -66,6 +66,11 @@ static const struct known {
 	{"_ZdaPvmSt11align_val_t", ALLOC_FREE, ALLOC_CXX},
 	{"_ZdlPvSt11align_val_tRKSt9nothrow_t", ALLOC_FREE, ALLOC_CXX},
 	{"_ZdaPvSt11align_val_tRKSt9nothrow_t", ALLOC_FREE, ALLOC_CXX},
+	/* jemalloc's own, with flags behind: programs that are built for it call nothing else. */
+	{"mallocx", ALLOC_SIZE, 0},
+	{"rallocx", ALLOC_RESIZE, 0},
+	{"dallocx", ALLOC_FREE, 0},
+	{"sdallocx", ALLOC_FREE, 0},
 };
 
 /* Where the image defines each known name; 0 for those that it does not. */

@@ -13,7 +13,7 @@
  */
 #define HEAP_DROP_FRAMES                                                                     \
 	"malloc|calloc|realloc|reallocarray|memalign|aligned_alloc|posix_memalign|p?valloc|" \
-	"__libc_(malloc|calloc|realloc|memalign)|operator (new|delete).*|_Zn[wa].*"
+	"__libc_(malloc|calloc|realloc|memalign)|[mr]allocx|operator (new|delete).*|_Zn[wa].*"
 
 /**
  * struct heap - an armed heap profile

@@ -264,24 +264,29 @@ static void test_nonsense(void **state)
 			 -EILSEQ);
 }
 
-/* Every allocator that is installed here can be probed without one single step on its way in. */
-static void test_libc(void **state)
+/* The functions of a library that may be installed here; skips when it is not. */
+static int funcs_of(const char *library, struct buf *out)
 {
-	static const char libc[] = "/lib/x86_64-linux-gnu/libc.so.6";
-	_cleanup_close_ int lib = open(libc, O_RDONLY | O_CLOEXEC);
-	_cleanup_buf_ struct buf out = {0};
-	unsigned int kinds = 0;
+	_cleanup_close_ int lib = open(library, O_RDONLY | O_CLOEXEC);
 	struct elf_image *image;
-	const struct alloc_func *f;
-	int n;
 
-	(void)state;
 	if (lib < 0)
 		skip();
 	assert_int_equal(elf_image_open(lib, &image), 0);
-	assert_int_equal(alloc_funcs_find(image, &out), 0);
+	assert_int_equal(alloc_funcs_find(image, out), 0);
 	elf_image_close(image);
-	n = alloc_funcs_check(out.data, out.len);
+	return alloc_funcs_check(out->data, out->len);
+}
+
+/* Every allocator that is installed here can be probed without one single step on its way in. */
+static void test_libc(void **state)
+{
+	_cleanup_buf_ struct buf out = {0};
+	unsigned int kinds = 0;
+	const struct alloc_func *f;
+	int n = funcs_of("/lib/x86_64-linux-gnu/libc.so.6", &out);
+
+	(void)state;
 	f = (const struct alloc_func *)(const void *)out.data;
 	for (int i = 0; i < n; i++) {
 		kinds |= 1u << f[i].kind;
@@ -299,13 +304,42 @@ static void test_libc(void **state)
 	assert_int_equal(alloc_funcs_check(out.data, out.len - 1), -EBADMSG);
 }
 
+/* A program that is built for jemalloc calls nothing but these. */
+static void test_jemalloc(void **state)
+{
+	static const struct {
+		const char *name;
+		enum alloc_kind kind;
+	} own[] = {
+		{"mallocx", ALLOC_SIZE},
+		{"rallocx", ALLOC_RESIZE},
+		{"dallocx", ALLOC_FREE},
+		{"sdallocx", ALLOC_FREE},
+	};
+	_cleanup_buf_ struct buf out = {0};
+	int n = funcs_of("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", &out);
+	const struct alloc_func *f = (const struct alloc_func *)(const void *)out.data;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(own); k++) {
+		int i = 0;
+
+		while (i < n && strcmp(f[i].name, own[k].name) != 0)
+			i++;
+		if (i == n)
+			fail_msg("%s is not found", own[k].name);
+		assert_int_equal(f[i].kind, own[k].kind);
+		assert_false(f[i].sites.entry.stepped);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_emulated), cmocka_unit_test(test_stepped),
 		cmocka_unit_test(test_parted),	 cmocka_unit_test(test_stored),
 		cmocka_unit_test(test_leaves),	 cmocka_unit_test(test_nonsense),
-		cmocka_unit_test(test_libc),
+		cmocka_unit_test(test_libc),	 cmocka_unit_test(test_jemalloc),
 	};
 
 	return cmocka_run_group_tests_name("probesites", tests, setup, teardown);
