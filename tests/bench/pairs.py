@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Programs with a tool and without it, in pairs, one after the other: kpprofd, or what one would use instead."""
+import contextlib
 import functools
 import os
 import pathlib
 import re
-import resource
 import shutil
 import signal
 import socket
@@ -176,7 +176,8 @@ class Command:
         self.dir = tempfile.mkdtemp()
         args = [a.format(pid=pid, out=f"{self.dir}/out", s=SECONDS + 1) for a in self.arguments]
         with open(f"{self.dir}/text", "wb") as text:
-            self.process = subprocess.Popen(args, stdout=text, stderr=subprocess.DEVNULL, env=self.env)
+            self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=text, stderr=subprocess.DEVNULL,
+                                            env=self.env, start_new_session=True)
         time.sleep(self.wait)
 
     def finish(self):
@@ -186,6 +187,8 @@ class Command:
             self.process.send_signal(signal.SIGINT)
         _, status, used = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
+        with contextlib.suppress(ProcessLookupError):  # what it has started and left
+            os.killpg(self.process.pid, signal.SIGKILL)
         size = sum(f.stat().st_size for f in pathlib.Path(self.dir).iterdir()) / 1024
         shutil.rmtree(self.dir)
         if not told and status:

@@ -8,6 +8,8 @@ from pairs import (BUILD, HEAD, SECONDS, Command, Program, Request, build_images
                    perf_record, profile_of, run)
 
 PROFILER = "/usr/lib/x86_64-linux-gnu/libprofiler.so.0"
+TCMALLOC = "/usr/lib/x86_64-linux-gnu/libtcmalloc.so.4"
+HEAPTRACK = "/usr/lib/heaptrack/libheaptrack_preload.so"
 
 
 def cpu(agent):
@@ -59,15 +61,23 @@ def heap(agent):
     """malloc and free over a live set of 4096 blocks; pairs a second of its own CPU time."""
     yield HEAD
     for rate, name in ((77000, "77 000 pairs a second"), (0, "as many pairs as it can")):
-        program = Program(BUILD / "mallocs", SECONDS * 1000, rate, measure=lambda out: int(re.search(r"pairs=(\d+)", out)[1]))
+        def mallocs(**env):
+            return Program(BUILD / "mallocs", SECONDS * 1000, rate, measure=lambda out: int(re.search(r"pairs=(\d+)", out)[1]),
+                           env=dict(os.environ, **env))
+        program = mallocs()
         yield compare(f"nothing: {name}", program, None)
         path = f"/pid/{{pid}}/debug/pprof/heap?window={SECONDS + 1}&lease=1"
         yield compare("kpprofd, heap, force=1", program, Request(agent, path + "&force=1"))
         yield compare("kpprofd, heap, mode=growth", program, Request(agent, path + "&mode=growth"))
         if have("memleak-bpfcc"):
             yield compare("bcc memleak", program, Command("memleak-bpfcc", "-p", "{pid}", "{s}", "1", wait=6))
-        if have("heaptrack"):
-            yield compare("heaptrack -p", program, Command("heaptrack", "-o", "{out}", "-p", "{pid}", wait=4))
+        with tempfile.TemporaryDirectory() as tmp:
+            if have(HEAPTRACK):
+                yield compare("heaptrack in the program", program, None,
+                              mallocs(LD_PRELOAD=HEAPTRACK, DUMP_HEAPTRACK_OUTPUT=f"{tmp}/heaptrack"))
+            if have(TCMALLOC):
+                yield compare("gperftools in the program, beside its allocator alone", mallocs(LD_PRELOAD=TCMALLOC), None,
+                              mallocs(LD_PRELOAD=TCMALLOC, HEAPPROFILE=f"{tmp}/heap"))
 
 
 def threads(agent):
