@@ -21,6 +21,7 @@
 #include "control/control.h"
 #include "engine/engine.h"
 #include "engine/find.h"
+#include "heap/probes.h"
 #include "http/index.h"
 #include "http/params.h"
 #include "http/route.h"
@@ -353,6 +354,7 @@ void agent_destroy(struct agent *a)
 	control_destroy(a->control);
 	loop_timer_clear(a->loop, &a->arm_again);
 	armed_stop(&a->armed, 0, NULL);
+	heap_probes_settle();
 	engine_destroy(a->engine);
 	free(a);
 }

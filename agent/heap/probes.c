@@ -12,14 +12,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
 #include "../base/privilege.h"
 #include "filter.h"
 
-/* Probes that one thread takes out. */
-enum { CLOSE_EACH = 4 };
+/* Probes that one thread takes out, and the pauses of 5 ms that the agent's end waits for that. */
+enum { CLOSE_EACH = 4, SETTLE_PAUSES = 2000 };
 
 enum { PROBES_MAX = ALLOC_FUNCS_MAX * (PROBE_EXITS_MAX + 1) };
 
@@ -236,6 +237,14 @@ void heap_probes_close(struct heap_probes *p)
 bool heap_probes_closing(void)
 {
 	return atomic_load(&closers);
+}
+
+void heap_probes_settle(void)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+
+	for (unsigned int i = 0; i < SETTLE_PAUSES && heap_probes_closing(); i++)
+		nanosleep(&pause, NULL);
 }
 
 unsigned int heap_probes_count(const struct heap_probes *p)

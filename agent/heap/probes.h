@@ -43,6 +43,14 @@ void heap_probes_close(struct heap_probes *p);
  */
 bool heap_probes_closing(void);
 
+/**
+ * heap_probes_settle() - wait until none is being taken out any more, for 10 s at the most
+ *
+ * Before the agent ends: of a thread that is killed over it the kernel leaves the probe in the
+ * program for ever ("failed to unregister, leaking uprobe" in its log).
+ */
+void heap_probes_settle(void);
+
 /** heap_probes_count() - how many there are */
 unsigned int heap_probes_count(const struct heap_probes *p);
 
