@@ -166,7 +166,7 @@ class ToolFailed(Exception):
 
 
 class Command:
-    """Another tool; {pid}, {out} and {s} in its arguments are the process, a file, and seconds."""
+    """Another tool, which is told to end when the program has; {pid} and {out} in its arguments are the process and a file."""
 
     def __init__(self, *arguments, wait=2.0):
         self.arguments, self.wait = arguments, wait
@@ -174,7 +174,7 @@ class Command:
 
     def start(self, pid):
         self.dir = tempfile.mkdtemp()
-        args = [a.format(pid=pid, out=f"{self.dir}/out", s=SECONDS + 1) for a in self.arguments]
+        args = [a.format(pid=pid, out=f"{self.dir}/out") for a in self.arguments]
         with open(f"{self.dir}/text", "wb") as text:
             self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=text, stderr=subprocess.DEVNULL,
                                             env=self.env, start_new_session=True)

@@ -24,7 +24,7 @@ def cpu(agent):
             yield compare(f"perf record, {kind}, {hz} Hz", program, perf_clock(hz, kind))
         if have("profile-bpfcc"):
             yield compare(f"bcc profile, {hz} Hz", program,
-                          Command("profile-bpfcc", "-p", "{pid}", "-F", str(hz), "-f", "{s}", wait=5))
+                          Command("profile-bpfcc", "-p", "{pid}", "-F", str(hz), "-f", "600", wait=5))
         if have(PROFILER):
             with tempfile.TemporaryDirectory() as tmp:
                 env = dict(os.environ, LD_PRELOAD=PROFILER, CPUPROFILE=f"{tmp}/prof", CPUPROFILE_FREQUENCY=str(hz))
@@ -70,7 +70,7 @@ def heap(agent):
         yield compare("kpprofd, heap, force=1", program, Request(agent, path + "&force=1"))
         yield compare("kpprofd, heap, mode=growth", program, Request(agent, path + "&mode=growth"))
         if have("memleak-bpfcc"):
-            yield compare("bcc memleak", program, Command("memleak-bpfcc", "-p", "{pid}", "{s}", "1", wait=6))
+            yield compare("bcc memleak", program, Command("memleak-bpfcc", "-p", "{pid}", "600", wait=6))
         with tempfile.TemporaryDirectory() as tmp:
             if have(HEAPTRACK):
                 yield compare("heaptrack in the program", program, None,
