@@ -133,11 +133,16 @@ class Agent:
         self.process.wait()
 
 
-class Request:
-    """A profile by HTTP while the program works; {pid} in its path is the program."""
+def code_is_changed(pid):
+    """There are probes in a process."""
+    return output_of(ROOT / "tests" / "lib" / "text_changed", pid) != "0\n"
 
-    def __init__(self, agent, path):
-        self.agent, self.path = agent, path
+
+class Request:
+    """A profile by HTTP while the program works; {pid} in its path is the program, which begins when begun(pid) holds."""
+
+    def __init__(self, agent, path, begun=None):
+        self.agent, self.path, self.begun = agent, path, begun
 
     def start(self, pid):
         forget_peak(self.agent.pid)
@@ -145,6 +150,10 @@ class Request:
         self.thread = threading.Thread(target=self.fetch, args=(pid,))
         self.thread.start()
         time.sleep(0.3)
+        for _ in range(100):
+            if not self.begun or self.begun(pid):
+                break
+            time.sleep(0.1)
 
     def fetch(self, pid):
         self.body = self.agent.get(self.path.format(pid=pid))

@@ -4,8 +4,8 @@ import os
 import re
 import tempfile
 
-from pairs import (BUILD, HEAD, SECONDS, Command, Program, Request, build_images, compare, have, per_cpu_second, perf_clock,
-                   perf_record, profile_of, run)
+from pairs import (BUILD, HEAD, SECONDS, Command, Program, Request, build_images, code_is_changed, compare, have, per_cpu_second,
+                   perf_clock, perf_record, profile_of, run)
 
 PROFILER = "/usr/lib/x86_64-linux-gnu/libprofiler.so.0"
 TCMALLOC = "/usr/lib/x86_64-linux-gnu/libtcmalloc.so.4"
@@ -67,7 +67,7 @@ def heap(agent):
         program = mallocs()
         yield compare(f"nothing: {name}", program, None)
         path = f"/pid/{{pid}}/debug/pprof/heap?window={SECONDS + 1}&lease=1"
-        yield compare("kpprofd, heap, force=1", program, Request(agent, path + "&force=1"))
+        yield compare("kpprofd, heap, force=1", program, Request(agent, path + "&force=1", code_is_changed))
         yield compare("kpprofd, heap, mode=growth", program, Request(agent, path + "&mode=growth"))
         if have("memleak-bpfcc"):
             yield compare("bcc memleak", program, Command("memleak-bpfcc", "-p", "{pid}", "600", wait=6))
