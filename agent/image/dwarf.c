@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../base/cleanup.h"
+#include "../base/hash.h"
 #include "dwarf_copy.h"
 #include "dwarf_unit.h"
 #include "symname.h"
@@ -36,6 +37,7 @@
  * @unit: the unit that was asked last, 0 for none
  * @functions: of this unit, struct unit_func
  * @cached: estimate of what libdw holds
+ * @entered: Dwarf_Off of the units that are in it
  * @budget: what may still be looked at
  * @has_lines: of the unit
  * @path: room for full_path()
@@ -50,6 +52,7 @@ struct debug_info {
 	Dwarf_Files *files;
 	struct buf functions;
 	size_t cached;
+	struct intern entered;
 	uint64_t budget;
 	bool has_lines;
 	char path[4096];
@@ -63,6 +66,7 @@ static void debug_info_shut(struct debug_info *d)
 	d->unit = 0;
 	d->functions.len = 0;
 	d->cached = 0;
+	intern_deinit(&d->entered);
 }
 
 static int debug_info_begin(struct debug_info *d)
@@ -199,6 +203,15 @@ static bool line_program_ok(struct debug_info *d)
 	return size <= LINE_PROGRAM_MAX;
 }
 
+/* libdw keeps what it has read of a unit: @bytes, the first time. */
+static void count_cached(struct debug_info *d, Dwarf_Off unit, size_t bytes)
+{
+	uint32_t before = d->entered.n;
+
+	if (intern_add(&d->entered, &unit, sizeof(unit)) < 0 || d->entered.n > before)
+		d->cached += bytes;
+}
+
 /* Makes @unit the one whose functions are known. */
 static int enter_unit(struct debug_info *d, Dwarf_Off unit)
 {
@@ -222,7 +235,7 @@ static int enter_unit(struct debug_info *d, Dwarf_Off unit)
 	if (d->functions.error)
 		return -ENOMEM;
 	d->has_lines = line_program_ok(d) && dwarf_getsrclines(&d->unit_die, &lines, &n) == 0;
-	d->cached += UNIT_BYTES + (d->has_lines ? n * LINE_BYTES : 0);
+	count_cached(d, unit, UNIT_BYTES + (d->has_lines ? n * LINE_BYTES : 0));
 	if (!d->has_lines || dwarf_getsrcfiles(&d->unit_die, &d->files, &n) != 0)
 		d->files = NULL;
 	d->unit = unit;
