@@ -13,7 +13,8 @@
 #include "../base/cleanup.h"
 #include "../image/store.h"
 
-enum { BUCKETS = 256, THREADS_MAX = 1 << 17 };
+/* Threads are looked for with each sample: chains stay short with tens of thousands of them. */
+enum { BUCKETS = 256, THREAD_BUCKETS = 8192, THREADS_MAX = 1 << 17 };
 
 /* The name of one thread. */
 struct thread {
@@ -25,7 +26,7 @@ struct thread {
 struct processes {
 	struct image_store *store;
 	struct process *buckets[BUCKETS];
-	struct thread *threads[BUCKETS];
+	struct thread *threads[THREAD_BUCKETS];
 	size_t nthreads;
 	uint32_t cookie;
 };
@@ -58,7 +59,7 @@ void process_put(struct process *p)
 
 static void threads_clear(struct processes *t)
 {
-	for (size_t i = 0; i < BUCKETS; i++) {
+	for (size_t i = 0; i < THREAD_BUCKETS; i++) {
 		while (t->threads[i]) {
 			struct thread *th = t->threads[i];
 
@@ -191,7 +192,7 @@ void processes_each(struct processes *t, void (*fn)(void *ctx, struct process *p
 
 static struct thread **thread_slot(struct processes *t, pid_t tid)
 {
-	struct thread **at = &t->threads[(unsigned int)tid % BUCKETS];
+	struct thread **at = &t->threads[(unsigned int)tid % THREAD_BUCKETS];
 
 	while (*at && (*at)->tid != tid)
 		at = &(*at)->next;
