@@ -18,6 +18,13 @@
 
 enum { CPUS_MAX = 4096 };
 
+#ifndef PERF_FORMAT_LOST
+#define PERF_FORMAT_LOST (1U << 4)
+#endif
+
+/* The kernel is older than PERF_FORMAT_LOST: 6.0. */
+static bool lost_unknown;
+
 static int call_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
 	return (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
@@ -86,6 +93,21 @@ static void cpu_ring_close(struct cpu_ring *r)
 	free(r);
 }
 
+/* With the count of what is lost, where the kernel has it. */
+static int open_counting(struct perf_event_attr *attr, unsigned int cpu)
+{
+	int fd;
+
+	attr->read_format = lost_unknown ? 0 : PERF_FORMAT_LOST;
+	fd = perf_event_open(attr, -1, (int)cpu);
+	if (fd >= 0 || errno != EINVAL || lost_unknown)
+		return fd;
+	attr->read_format = 0;
+	fd = perf_event_open(attr, -1, (int)cpu);
+	lost_unknown = fd >= 0;
+	return fd;
+}
+
 /* Event @i of the set on the ring's CPU, writing into the ring unless that is its own; enabled. */
 static int open_event(const struct cpu_ring *r, unsigned int i, int *out)
 {
@@ -99,7 +121,7 @@ static int open_event(const struct cpu_ring *r, unsigned int i, int *out)
 	attr.clockid = CLOCK_MONOTONIC;
 	attr.watermark = 1;
 	attr.wakeup_watermark = (uint32_t)r->set->ring_bytes / 4;
-	fd = perf_event_open(&attr, -1, (int)r->cpu);
+	fd = open_counting(&attr, r->cpu);
 	if (fd < 0 || (r->ring.page && ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, r->fds[0]) < 0) ||
 	    (spec->filter && ioctl(fd, PERF_EVENT_IOC_SET_FILTER, spec->filter) < 0))
 		return -errno;
@@ -227,6 +249,21 @@ int event_set_replace(struct event_set *s, unsigned int i, const struct event_sp
 		r->fds[i] = fd;
 	}
 	return err;
+}
+
+uint64_t event_set_lost(const struct event_set *s)
+{
+	uint64_t lost = 0;
+
+	for (const struct cpu_ring *r = lost_unknown ? NULL : s->rings; r; r = r->next)
+		for (unsigned int i = 0; i < s->nspecs; i++) {
+			/* The event's own count, and what it lost. */
+			uint64_t values[2];
+
+			if (read(r->fds[i], values, sizeof(values)) == sizeof(values))
+				lost += values[1];
+		}
+	return lost;
 }
 
 static int set_specs(struct event_set *s, const struct event_spec *specs, unsigned int n)

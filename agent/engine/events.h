@@ -104,6 +104,15 @@ int event_set_open(struct loop *loop, const struct event_spec *specs, unsigned i
  */
 int event_set_replace(struct event_set *s, unsigned int i, const struct event_spec *spec);
 
+/**
+ * event_set_lost() - records that there was no room for, since the set was opened: see losses.h
+ *
+ * What an event that was replaced had lost is not in it.
+ *
+ * Return: how many; 0 on kernels before 6.0, which do not say.
+ */
+uint64_t event_set_lost(const struct event_set *s);
+
 /** event_set_rescan() - open events on CPUs that came online since */
 void event_set_rescan(struct event_set *s);
 

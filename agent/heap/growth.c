@@ -14,7 +14,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../base/counters.h"
 #include "../base/cleanup.h"
 #include "../base/loop.h"
 #include "../engine/clock.h"
@@ -186,12 +185,6 @@ static void fault(struct heap_watch *w, const struct record *r)
 	heap_watch_take(w, r, b);
 }
 
-static void lost(struct heap_watch *w, uint64_t n)
-{
-	counter_add(COUNTER_LOST_HEAP, n);
-	w->lost += n;
-}
-
 static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
 {
 	struct heap_watch *w = owner;
@@ -203,7 +196,7 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	if (r.type == PERF_RECORD_SAMPLE)
 		fault(w, &r);
 	else if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		lost(w, r.lost);
+		heap_watch_lost(w, r.lost);
 }
 
 /*

@@ -44,6 +44,11 @@ struct heap_module {
 	bool armed;
 };
 
+const struct event_set *heap_module_events(const struct heap_module *m)
+{
+	return m->set;
+}
+
 const char *heap_module_error(const struct heap_module *m)
 {
 	return kmod_error(m->engine->kmod);

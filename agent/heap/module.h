@@ -12,6 +12,7 @@
 
 struct allocator;
 struct engine;
+struct event_set;
 struct heap_counts;
 struct heap_module;
 struct heap_watch;
@@ -72,6 +73,9 @@ void heap_module_counts(struct heap_module *m, struct heap_counts *out);
  * Return: 0 or -errno.
  */
 int heap_module_live(struct heap_module *m, void (*fn)(void *ctx, uint64_t seq), void *ctx);
+
+/** heap_module_events() - where its records come from; NULL for nowhere */
+const struct event_set *heap_module_events(const struct heap_module *m);
 
 /** heap_module_error() - the module's words for the last refusal */
 const char *heap_module_error(const struct heap_module *m);

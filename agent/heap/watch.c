@@ -229,10 +229,23 @@ static void handle_raw(struct heap_watch *w, const struct record *r)
 	}
 }
 
-void heap_watch_lost(struct heap_watch *w, uint64_t n)
+static void lose(struct heap_watch *w, uint64_t n)
 {
 	counter_add(COUNTER_LOST_HEAP, n);
 	w->lost += n;
+}
+
+void heap_watch_lost(struct heap_watch *w, uint64_t n)
+{
+	lose(w, losses_told(&w->losses, n));
+}
+
+static void count_lost(struct heap_watch *w)
+{
+	const struct event_set *set = w->module ? heap_module_events(w->module) : w->set;
+
+	if (set)
+		lose(w, losses_counted(&w->losses, event_set_lost(set)));
 }
 
 static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
@@ -425,6 +438,7 @@ static void reconcile(struct heap_watch *w)
 
 void heap_watch_flush(struct heap_watch *w, void (*flushed)(void *ctx))
 {
+	count_lost(w);
 	if (w->growth)
 		growth_check(w);
 	else

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../engine/losses.h"
 #include "../engine/members.h"
 #include "../engine/stack.h"
 #include "blocks.h"
@@ -94,6 +95,7 @@ struct heap_watch {
 	struct heap_filter *filter;
 	struct event_set *set;
 	struct blocks blocks;
+	struct losses losses;
 	unsigned int held;
 	unsigned int nrings;
 	unsigned int deep;

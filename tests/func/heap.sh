@@ -125,6 +125,33 @@ leak_case()
 	leak_behind=$(awk -v s="$seconds" -v n="$leaks" 'BEGIN { print 100 - n / s }')
 }
 
+# lost_case: the agent stands still while a program allocates, so that the end of what happens finds no room in the
+# rings, and nothing comes behind it. That is said, and what was freed meanwhile is not in use.
+lost_case()
+{
+	local profile=$scratch/heap.pb.gz truth=$scratch/truth have want
+
+	use_fixture alloc
+	spawn "$fixture" "$truth" 300
+	sleep 0.3
+	get "/pid/$child/debug/pprof/heap?window=0&force=1&rate=512"
+	[ "$status" != 501 ] || skip "$(cat "$scratch/body")"
+	expect_eq status "$status" 200
+	kill -STOP "$agent"
+	kill -USR1 "$child"
+	wait_for 300 grep -q '^done' "$truth" || die "no end"
+	kill -CONT "$agent"
+	capture "/pid/$child/debug/pprof/heap?raw=1" "$profile"
+	profile_do comments "$profile" >"$scratch/comments"
+	# some 80 000 samples, each with an address and most with an end: few of them have room
+	expect_range "lost records" "$(sed -n 's/^lost records: //p' "$scratch/comments")" 20000 1000000
+	expect_grep "and what that means" '^records were lost' "$scratch/comments"
+	want=$(awk '{ sum += $5 } END { printf "%d\n", sum }' "$truth")
+	have=$(profile_do by "$profile" . | awk '{ sum += $5 } END { printf "%d\n", sum }')
+	expect_range "in use, percent of the truth" "$(percent_of "$have" "$want")" 0 105
+	note "$(grep '^lost records' "$scratch/comments"), in use $(percent_of "$have" "$want") % of the truth"
+}
+
 percent_of()
 {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f\n", 100 * a / b }'
