@@ -109,7 +109,8 @@ int event_set_replace(struct event_set *s, unsigned int i, const struct event_sp
  *
  * What an event that was replaced had lost is not in it.
  *
- * Return: how many; 0 on kernels before 6.0, which do not say.
+ * Return: how many; 0 on kernels that do not say (before 6.0, but for later versions of 5.10
+ * and 5.15).
  */
 uint64_t event_set_lost(const struct event_set *s);
 

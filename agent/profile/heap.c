@@ -166,7 +166,8 @@ static void comment_counts(const struct heap *h, struct profile *p)
 
 	heap_watch_counts(&h->watch, &n);
 	profile_comment(p,
-			"all calls%s, sampled or not: %llu allocations of %llu bytes, %llu frees",
+			"all calls%s, sampled or not, those within the allocator too: %llu "
+			"allocations of %llu bytes, %llu frees",
 			h->watch.duty.governed ? " while they were probed" : "",
 			(unsigned long long)n.allocs, (unsigned long long)n.bytes,
 			(unsigned long long)n.frees);
