@@ -11,8 +11,8 @@ import tempfile
 import time
 
 from backdrop import BOX, nginx, requests_per_second, running, wrk
-from pairs import (BUILD, ROUNDS, SECONDS, Agent, bcc_environment, build_images, cpu_seconds, forget_peak, have, head, memory_mb,
-                   output_of, row)
+from pairs import (BUILD, ROUNDS, SECONDS, Agent, Program, Request, bcc_environment, build_images, cpu_seconds, forget_peak, have,
+                   head, memory_mb, output_of, row, run)
 from profiles import names_of, pprof, read_profile
 
 DIGITS = ("thousands", "hundreds", "tens", "ones")
@@ -186,3 +186,34 @@ def top(whose, profile):
     yield head("of kpprofd, below", "%", "anywhere, in", "%")
     for (outer, under), (leaf, within) in zip(below.most_common(14), inside.most_common(14)):
         yield row(f"`{outer}`", f"{100 * under / stat['samples']:.1f}", f"`{leaf}`", f"{100 * within / stat['samples']:.1f}")
+
+
+def scheduled_ns(pid):
+    """CPU time of a process by the scheduler's own count, finer than ticks."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+
+
+def for_each_sample(agent, threads, images):
+    """CPU time for a sample at 999 Hz, us: of the program what is more than without, and of the agent while it works."""
+    program = Program(BUILD / "crowd", threads, images, SECONDS * 5000, 7, build_images(images), ready=True,
+                      measure=lambda out: int(re.search(r"cpu_ns=(\d+)", out)[1]))
+    alone = run(program)[0]
+    pid = program.begin()
+    request = Request(agent, f"/pid/{{pid}}/debug/pprof/profile?seconds={2 * SECONDS}&hz=999")
+    request.start(pid)
+    time.sleep(1)  # the rows of the images are there
+    spent, samples = scheduled_ns(agent.pid), agent.metric("kpprof_samples_total")
+    watched = program.work()
+    samples = agent.metric("kpprof_samples_total") - samples
+    spent = scheduled_ns(agent.pid) - spent
+    request.finish()
+    return (watched - alone) / samples / 1000, spent / samples / 1000
+
+
+def slope(agent):
+    """Whether a sample costs more with more threads, which work in turn, or with more shared objects, in which they work in turn;
+    without the module, medians."""
+    yield head("threads", "shared objects", "us of the program for a sample", "us of the agent for a sample")
+    for threads, images in ((1, 1), (10, 1), (100, 1), (1000, 1), (20000, 1), (1, 10), (1, 100)):
+        times = zip(*(for_each_sample(agent, threads, images) for _ in range(min(ROUNDS, 3))))
+        yield row(threads, images, *(f"{statistics.median(t):.1f}" for t in times))
