@@ -105,15 +105,19 @@ int64_t intern_find(const struct intern *t, const void *key, size_t len)
 
 int64_t intern_add(struct intern *t, const void *key, size_t len)
 {
-	int64_t old = intern_find(t, key, len);
+	uint32_t s = 0;
 	int err;
 
-	if (old >= 0)
-		return old;
+	if (t->nslots) {
+		s = slot_of(t, key, len);
+		if (t->slots[s])
+			return (int64_t)t->slots[s] - 1;
+	}
 	if (t->n >= t->nslots / 2) {
 		err = grow(t);
 		if (err)
 			return err;
+		s = slot_of(t, key, len);
 	}
 	buf_append(&t->keys, key, len);
 	if (t->keys.error) {
@@ -122,7 +126,7 @@ int64_t intern_add(struct intern *t, const void *key, size_t len)
 		return err;
 	}
 	t->ends[t->n] = t->keys.len;
-	t->slots[slot_of(t, key, len)] = t->n + 1;
+	t->slots[s] = t->n + 1;
 	return t->n++;
 }
 

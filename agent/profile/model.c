@@ -87,14 +87,11 @@ static size_t buf_growth(const struct buf *b, size_t n)
 	return cap - b->cap;
 }
 
-/* What the key makes the table grow by: nothing if it is there, else its bytes, and its slots
- * double when half full. */
-static size_t intern_growth(const struct intern *t, const void *key, size_t len)
+/* What a new key makes the table grow by: its bytes, and its slots double when half full. */
+static size_t intern_growth(const struct intern *t, size_t len)
 {
 	size_t slots = 0;
 
-	if (intern_find(t, key, len) >= 0)
-		return 0;
 	if (t->n >= t->nslots / 2)
 		slots = (t->nslots ? t->nslots : 64) * (sizeof(*t->slots) + sizeof(*t->ends) / 2);
 	return slots + buf_growth(&t->keys, len);
@@ -154,7 +151,7 @@ static int64_t find_or_add_location(struct profile *p, const struct profile_loca
 
 	if (known >= 0)
 		return known;
-	if (!has_room(p, intern_growth(&p->locations, key, sizeof(*key))))
+	if (!has_room(p, intern_growth(&p->locations, sizeof(*key))))
 		return -EFBIG;
 	return intern_add(&p->locations, key, sizeof(*key));
 }
@@ -162,7 +159,9 @@ static int64_t find_or_add_location(struct profile *p, const struct profile_loca
 /* Most frames of a stack are those of the one before; a mapping that grows keeps what it has. */
 int64_t profile_location(struct profile *p, uint32_t mapping, uint64_t addr)
 {
-	struct profile_recent *r = &p->recent[(addr ^ addr >> 8) % PROFILE_RECENT_N];
+	/* images begin at a page's start, so that many have code at the same place of a page */
+	uint64_t hash = addr * 0x9e3779b97f4a7c15ull >> (64 - PROFILE_RECENT_BITS);
+	struct profile_recent *r = &p->recent[hash];
 	struct profile_location_key key = {.addr = addr, .mapping = mapping};
 	int64_t number;
 
@@ -241,44 +240,27 @@ static int check_sample(const struct profile *p, const uint32_t *stack, unsigned
 	return 0;
 }
 
-/* The number of a sample that is there already, which most are; or -ENOENT. */
-static int64_t known_sample(const struct profile *p, const void *stack, size_t stack_len,
-			    const void *labels, size_t labels_len)
+/* Whether there is room for a sample that is new, and for @stack_len and @labels_len bytes of what
+ * is new in it. */
+static bool sample_fits(const struct profile *p, size_t stack_len, size_t labels_len)
 {
-	int64_t s = intern_find(&p->stacks, stack, stack_len);
-	int64_t l = s < 0 ? s : intern_find(&p->labels, labels, labels_len);
-	struct sample_key key = {.stack = (uint32_t)s, .labels = (uint32_t)l};
+	size_t growth = intern_growth(&p->samples, sizeof(struct sample_key));
 
-	return l < 0 ? -ENOENT : intern_find(&p->samples, &key, sizeof(key));
-}
-
-/* Whether a sample may be added; when its stack or labels are new, so is the sample. */
-static bool sample_fits(const struct profile *p, const void *stack, size_t stack_len,
-			const void *labels, size_t labels_len)
-{
-	int64_t s = intern_find(&p->stacks, stack, stack_len);
-	int64_t l = intern_find(&p->labels, labels, labels_len);
-	struct sample_key key = {.stack = s < 0 ? UINT32_MAX : (uint32_t)s,
-				 .labels = l < 0 ? UINT32_MAX : (uint32_t)l};
-	size_t growth = intern_growth(&p->samples, &key, sizeof(key));
-
-	growth += intern_growth(&p->stacks, stack, stack_len);
-	growth += intern_growth(&p->labels, labels, labels_len);
+	if (stack_len)
+		growth += intern_growth(&p->stacks, stack_len);
+	if (labels_len)
+		growth += intern_growth(&p->labels, labels_len);
 	growth += buf_growth(&p->values, p->nvalues * sizeof(int64_t));
 	return has_room(p, growth);
 }
 
-/* The number of a sample. The room for its values comes first, so that no sample is ever without.
- */
-static int64_t sample_number(struct profile *p, const struct sample_key *key)
+/* A sample that is new. The room for its values comes first, so that no sample is ever without. */
+static int64_t sample_add(struct profile *p, const struct sample_key *key)
 {
 	size_t bytes = p->nvalues * sizeof(int64_t);
-	int64_t i = intern_find(&p->samples, key, sizeof(*key));
-	void *values;
+	void *values = buf_reserve(&p->values, bytes);
+	int64_t i;
 
-	if (i >= 0)
-		return i;
-	values = buf_reserve(&p->values, bytes);
 	if (!values)
 		return take_error(&p->values);
 	memset(values, 0, bytes);
@@ -305,30 +287,44 @@ void profile_count(struct profile *p, uint32_t sample, const int64_t *values)
 		to[i] = add_saturated(to[i], values[i]);
 }
 
+/* The number of a sample, from the bytes of its stack and of its sorted labels. */
+static int64_t sample_number(struct profile *p, const void *stack, size_t stack_len,
+			     const void *labels, size_t labels_len)
+{
+	int64_t s = intern_find(&p->stacks, stack, stack_len);
+	int64_t l = intern_find(&p->labels, labels, labels_len), known;
+	struct sample_key key = {.stack = (uint32_t)s, .labels = (uint32_t)l};
+
+	if (s >= 0 && l >= 0) {
+		known = intern_find(&p->samples, &key, sizeof(key));
+		if (known >= 0)
+			return known;
+	}
+	if (!sample_fits(p, s < 0 ? stack_len : 0, l < 0 ? labels_len : 0))
+		return -EFBIG;
+	if (s < 0)
+		s = intern_add(&p->stacks, stack, stack_len);
+	if (s < 0)
+		return s;
+	if (l < 0)
+		l = intern_add(&p->labels, labels, labels_len);
+	if (l < 0)
+		return l;
+	key = (struct sample_key){.stack = (uint32_t)s, .labels = (uint32_t)l};
+	return sample_add(p, &key);
+}
+
 int64_t profile_sample(struct profile *p, const uint32_t *stack, unsigned int depth,
 		       const struct profile_label *labels, unsigned int nlabels)
 {
 	struct profile_label sorted[PROFILE_LABELS_MAX];
-	int64_t s, l;
-	int err;
+	int err = check_sample(p, stack, depth, nlabels);
 
-	err = check_sample(p, stack, depth, nlabels);
 	if (!err)
 		err = sort_labels(p, sorted, labels, nlabels);
 	if (err)
 		return err;
-	s = known_sample(p, stack, depth * sizeof(*stack), sorted, nlabels * sizeof(*sorted));
-	if (s >= 0)
-		return s;
-	if (!sample_fits(p, stack, depth * sizeof(*stack), sorted, nlabels * sizeof(*sorted)))
-		return -EFBIG;
-	s = intern_add(&p->stacks, stack, depth * sizeof(*stack));
-	if (s < 0)
-		return s;
-	l = intern_add(&p->labels, sorted, nlabels * sizeof(*sorted));
-	if (l < 0)
-		return l;
-	return sample_number(p, &(struct sample_key){.stack = (uint32_t)s, .labels = (uint32_t)l});
+	return sample_number(p, stack, depth * sizeof(*stack), sorted, nlabels * sizeof(*sorted));
 }
 
 int profile_add(struct profile *p, const uint32_t *stack, unsigned int depth,

@@ -72,7 +72,7 @@ struct profile_recent {
 	uint32_t number;
 };
 
-enum { PROFILE_RECENT_N = 256 };
+enum { PROFILE_RECENT_BITS = 10 };
 
 /* Lines of a location: a range in profile.lines. */
 struct profile_location_lines {
@@ -123,7 +123,7 @@ struct profile {
 	struct buf location_lines; /* struct profile_location_lines for each location */
 	struct buf lines;	   /* struct profile_line */
 	struct intern comments;	   /* texts, each once; not among @strings */
-	struct profile_recent recent[PROFILE_RECENT_N]; /* by a part of the address */
+	struct profile_recent recent[1 << PROFILE_RECENT_BITS]; /* by a hash of the address */
 	uint32_t main_mapping; /* index, or PROFILE_NO_MAPPING while none was chosen */
 	size_t max_bytes;
 };

@@ -90,13 +90,21 @@ static int64_t image_mapping(struct places *pl, const struct kpprof_map *map, st
 		.build_id = image->build_id,
 	};
 
+	uint64_t hash = (key.image + key.offset) * 0x9e3779b97f4a7c15ull;
+	struct place_recent *r = &pl->recent[hash >> (64 - PLACES_RECENT_BITS)];
+	int64_t mapping;
+
 	/* The profile has a reference to the image, so that no other one has its address. */
-	if (key.image == pl->last.image && key.offset == pl->last.offset)
-		return pl->last.mapping;
-	pl->last.mapping = add_mapping(pl, &key, &m, PLACE_IMAGE, image);
-	pl->last.image = pl->last.mapping < 0 ? 0 : key.image;
-	pl->last.offset = key.offset;
-	return pl->last.mapping;
+	if (key.image == r->image && key.offset == r->offset)
+		return r->mapping;
+	mapping = add_mapping(pl, &key, &m, PLACE_IMAGE, image);
+	if (mapping >= 0)
+		*r = (struct place_recent){
+			.image = key.image,
+			.offset = key.offset,
+			.mapping = (uint32_t)mapping,
+		};
+	return mapping;
 }
 
 static int64_t anon_mapping(struct places *pl, pid_t pid, const struct kpprof_map *map)

@@ -38,14 +38,22 @@ struct place_main {
 	uint32_t mapping;
 };
 
+/* A mapping of an image that was looked up lately; @image is 0 for an empty slot. */
+struct place_recent {
+	uint64_t image;
+	uint64_t offset;
+	uint32_t mapping;
+};
+
+enum { PLACES_RECENT_BITS = 7 };
+
 /**
  * struct places - the mappings of a profile by what they came from
  * @profile: whose locations are made
  * @keys: intern table; number = index of the mapping
  * @modules: struct place_module, see places.c
  * @mains: struct place_main
- * @last: the image and the offset that were looked up last, and their mapping: the next frame is
- *	mostly of the same
+ * @recent: images and offsets that were looked up lately, and their mappings, by a hash
  * @found: where in the mappings of a process the last address was
  */
 struct places {
@@ -53,11 +61,7 @@ struct places {
 	struct intern keys;
 	struct buf modules;
 	struct buf mains;
-	struct {
-		uint64_t image;
-		uint64_t offset;
-		int64_t mapping;
-	} last;
+	struct place_recent recent[1 << PLACES_RECENT_BITS];
 	uint32_t found;
 };
 
