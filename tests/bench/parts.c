@@ -8,7 +8,10 @@
  *   parts rows FILE       makes the unwind rows of FILE; units are rows
  *   parts symbols FILE N  names N places in FILE; units are places
  *   parts write N         writes a profile of N samples, 20 frames deep; units are bytes before
- * gzip
+ *                         gzip
+ *   parts count THREADS IMAGES N
+ *                         counts N samples of 15 frames, of so many threads in turn, which are in
+ * so many shared objects in turn; units are samples
  */
 #include <err.h>
 #include <errno.h>
@@ -23,11 +26,15 @@
 #include <zlib.h>
 
 #include "../../agent/base/cleanup.h"
+#include "../../agent/engine/stack.h"
 #include "../../agent/image/elf.h"
 #include "../../agent/image/maps.h"
 #include "../../agent/image/rows.h"
+#include "../../agent/image/store.h"
 #include "../../agent/image/symbols.h"
+#include "../../agent/profile/frames.h"
 #include "../../agent/profile/model.h"
+#include "../../agent/profile/places.h"
 #include "../../agent/profile/proto.h"
 
 #define NOINLINE __attribute__((noinline, noclone))
@@ -44,6 +51,9 @@ struct part {
 	uint64_t *offsets;
 	struct profile profile;
 	struct buf out;
+	struct places places;
+	struct maps maps;
+	unsigned long threads, images;
 };
 
 static uint64_t now_ns(void)
@@ -293,10 +303,85 @@ static int part_write(unsigned long n)
 	return report(&p);
 }
 
+/* ---- count */
+
+static char image_path[] = "/usr/lib/image.so";
+
+enum { COUNT_DEPTH = 15, COUNT_OUTER = 5, IMAGE_BYTES = 0x10000 };
+
+/* The outermost frames are in the first image, as a program's are, and the others in one of the
+ * rest. */
+static void fill_stack(const struct part *p, unsigned long i, __u64 *user)
+{
+	unsigned long image = p->images > 1 ? 1 + i % (p->images - 1) : 0;
+
+	for (unsigned int k = 0; k < COUNT_DEPTH; k++) {
+		unsigned long in = k < COUNT_DEPTH - COUNT_OUTER ? image : 0;
+
+		user[k] = p->maps.walk[in].start + 0x1000 + 64 * k;
+	}
+}
+
+static uint64_t run_count(struct part *p)
+{
+	struct profile_label labels[] = {
+		{.key = (uint32_t)profile_string(&p->profile, "thread")},
+		{.key = (uint32_t)profile_string(&p->profile, "pid"), .num = 1},
+		{.key = (uint32_t)profile_string(&p->profile, "tid")}};
+	__u64 user[COUNT_DEPTH];
+	uint32_t stack[FRAMES_MAX];
+	struct stack s = {.maps = &p->maps, .user = user, .nuser = COUNT_DEPTH};
+
+	for (unsigned long i = 0; i < p->n; i++) {
+		int64_t depth;
+
+		fill_stack(p, i, user);
+		depth = frames_locate(&p->places, 1, &s, stack);
+		labels[0].str = (uint32_t)profile_string(&p->profile, "worker");
+		labels[2].num = (int64_t)(1 + i % p->threads);
+		if (depth < 0 || profile_add(&p->profile, stack, (unsigned int)depth, labels,
+					     ARRAY_SIZE(labels), (int64_t[]){1, 10000000}))
+			errx(1, "no memory");
+	}
+	return p->n;
+}
+
+static void fill_maps(struct maps *m, unsigned long n)
+{
+	*m = (struct maps){.refs = 1, .n = (uint32_t)n};
+	m->walk = calloc(n, sizeof(*m->walk));
+	m->images = calloc(n, sizeof(struct image *));
+	for (unsigned long i = 0; m->walk && m->images && i < n; i++) {
+		m->walk[i].start = 0x7f0000000000 + i * 2 * IMAGE_BYTES;
+		m->walk[i].end = m->walk[i].start + IMAGE_BYTES;
+		m->images[i] = calloc(1, sizeof(struct image));
+		if (!m->images[i])
+			errx(1, "no memory");
+		*m->images[i] = (struct image){.refs = 1, .path = image_path};
+	}
+}
+
+static int part_count(unsigned long threads, unsigned long images, unsigned long n)
+{
+	struct part p = {.run = run_count, .n = n, .threads = threads, .images = images};
+
+	if (!threads || !images || profile_init(&p.profile, 0))
+		errx(1, "no threads, no images, or no memory");
+	p.profile.nvalues = 2;
+	places_init(&p.places, &p.profile);
+	fill_maps(&p.maps, images);
+	return report(&p);
+}
+
+static unsigned long number(const char *text)
+{
+	return strtoul(text, NULL, 10);
+}
+
 int main(int argc, char **argv)
 {
 	const char *part = argc > 2 ? argv[1] : "";
-	unsigned long n = strtoul(argv[argc > 2 ? argc - 1 : 0], NULL, 10);
+	unsigned long n = number(argv[argc > 2 ? argc - 1 : 0]);
 
 	if (strcmp(part, "walk") == 0)
 		return part_walk(n);
@@ -306,5 +391,8 @@ int main(int argc, char **argv)
 		return part_symbols(argv[2], n);
 	if (strcmp(part, "write") == 0)
 		return part_write(n);
-	errx(2, "usage: parts walk N | rows FILE | symbols FILE N | write N");
+	if (strcmp(part, "count") == 0 && argc == 5)
+		return part_count(number(argv[2]), number(argv[3]), n);
+	errx(2,
+	     "usage: parts walk N | rows FILE | symbols FILE N | write N | count THREADS IMAGES N");
 }
