@@ -48,7 +48,7 @@ static bool has_failed(void)
 
 /* ---- what the module says is there */
 
-enum { COUNTERS, PROBES, TARGETS, ARMS, THREADS, IMAGES, BYTES, COUNTS };
+enum { COUNTERS, PROBES, UPROBES, RETURNS, TARGETS, ARMS, THREADS, IMAGES, BYTES, COUNTS };
 
 static const struct {
 	unsigned int type;
@@ -56,6 +56,8 @@ static const struct {
 } kinds[COUNTS] = {
 	[COUNTERS] = {KPPROF_A_HOOK_COUNTERS, "counters"},
 	[PROBES] = {KPPROF_A_HOOK_PROBES, "probes"},
+	[UPROBES] = {KPPROF_A_HOOK_UPROBES, "uprobes"},
+	[RETURNS] = {KPPROF_A_HOOK_RETURNS, "returns"},
 	[TARGETS] = {KPPROF_A_NTARGETS, "targets"},
 	[ARMS] = {KPPROF_A_NARMS, "arms"},
 	[THREADS] = {KPPROF_A_NTHREADS, "threads"},
@@ -316,6 +318,61 @@ static int dump_threads(void)
 		    U32(KPPROF_A_PID, 1));
 }
 
+/* An allocator that has no block. */
+__attribute__((noinline)) static void *take_block(size_t size)
+{
+	static char block[64];
+
+	__asm__ volatile("" : "+r"(size));
+	return size ? block : NULL;
+}
+
+__attribute__((noinline)) static void give_block(void *block)
+{
+	__asm__ volatile("" : : "r"(block) : "memory");
+}
+
+static int arm_heap(void)
+{
+	char pid[16], takes[32], gives[32];
+	char *probes[] = {takes, gives};
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	snprintf(takes, sizeof(takes), "%d:%lx", KPPROF_ALLOC_SIZE, (unsigned long)take_block);
+	snprintf(gives, sizeof(gives), "%d:%lx", KPPROF_ALLOC_FREE, (unsigned long)give_block);
+	return kpt_heap_arm(3, 1, pid, probes, 2);
+}
+
+static int disarm_heap_process(void)
+{
+	return SAY(KPPROF_CMD_DISARM, U32(KPPROF_A_ARM, 3), U32(KPPROF_A_PID, (uint32_t)getpid()));
+}
+
+static int run_counts(void)
+{
+	return SAY(KPPROF_CMD_HEAP, U32(KPPROF_A_ARM, 3));
+}
+
+static int dump_blocks(void)
+{
+	return DUMP(KPPROF_CMD_BLOCKS, U32(KPPROF_A_ARM, 3));
+}
+
+static int arm_and_take(void)
+{
+	int err = arm_heap();
+
+	take_block(100);
+	return err;
+}
+
+/* Sampled, since each byte is: what cannot be followed is counted. */
+static int run_take(void)
+{
+	give_block(take_block(100));
+	return 0;
+}
+
 static int before_fork(void)
 {
 	int err = before_maps();
@@ -375,6 +432,12 @@ static const struct step {
 	{"TARGETS", arm_all, dump_targets, false},
 	{"WAITS", arm_all, dump_waits, false},
 	{"THREADS", nothing, dump_threads, false},
+	{"ARM of a heap", nothing, arm_heap, false},
+	{"DISARM of a heap's process", arm_heap, disarm_heap_process, true},
+	{"DISARM of a heap", arm_heap, disarm_all, true},
+	{"HEAP", arm_and_take, run_counts, false},
+	{"BLOCKS", arm_and_take, dump_blocks, false},
+	{"a sampled call", arm_heap, run_take, true},
 };
 
 /* Not a command: the probes of fork(2) and exit(2) allocate in whoever calls them. */
