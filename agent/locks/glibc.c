@@ -350,7 +350,8 @@ static bool read_stdio(const struct space *s, const struct futex_wait *w, struct
 		return false;
 	if (f.owner % 8 || f.owner > UINT64_MAX - PTHREAD_TID ||
 	    s->read(s, f.owner + PTHREAD_SELF, &self, sizeof(self)) || self != f.owner ||
-	    !space_word(s, f.owner + PTHREAD_TID, &tid) || !s->thread(s, (pid_t)tid))
+	    !space_word(s, f.owner + PTHREAD_TID, &tid) || !tid || tid > LOCK_TID_MAX ||
+	    !s->thread(s, (pid_t)tid))
 		return false;
 	out->type = LOCK_STDIO;
 	out->holder = HOLDER_THREAD;

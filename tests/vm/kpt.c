@@ -16,7 +16,7 @@
  *   kpt heap ARM             HEAP, KEY=VALUE lines
  *   kpt torn N PID           N dumps of tests/vm/still.c, none with registers that do not belong
  * together
- *   kpt faults               each allocation of each command fails once
+ *   kpt faults [NAME]        each allocation of each command (so named) fails once
  *   kpt faults-fork          the same for fork(2) in a process that is watched
  *   kpt faults-load KO       the same for loading KO
  */
@@ -675,13 +675,13 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "torn") && argc == 4)
 		return kpt_threads_torn((unsigned int)atoi(argv[2]), argv[3]);
 	if (!strcmp(what, "faults"))
-		return kpt_faults();
+		return kpt_faults(argc > 2 ? argv[2] : "");
 	if (!strcmp(what, "faults-fork"))
 		return kpt_faults_fork();
 	fputs("usage: kpt status | arm HZ PID|box SECS | watch WHAT RATE PID|box SECS | waits |\n"
 	      "       cycles N PID KO | abuse | random N SEED | threads [PID...] | torn N PID |\n"
 	      "       text PID | probe RATE PID SECS PROBE... | live I PID PROBE... | heap ARM |\n"
-	      "       faults | faults-fork | faults-load KO\n",
+	      "       faults [NAME] | faults-fork | faults-load KO\n",
 	      stderr);
 	return 2;
 }

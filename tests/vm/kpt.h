@@ -45,8 +45,9 @@ int kpt_threads_torn(unsigned int n, const char *pid);
 /* kpt_drain() - throw away what else the socket has, its error too */
 void kpt_drain(void);
 
-/* kpt_faults() - let each allocation of each command fail; returns the exit status */
-int kpt_faults(void);
+/* kpt_faults() - let each allocation of each command fail whose name contains @name; returns the
+ * exit status */
+int kpt_faults(const char *name);
 
 /* kpt_faults_fork() - the same for fork(2) in a process that is watched */
 int kpt_faults_fork(void);
