@@ -589,10 +589,10 @@ static void check_cost(struct heap_watch *w, uint64_t now)
 	struct heap_counts c;
 
 	heap_watch_counts(w, &c);
-	w->cost = heap_cost(&w->last, &c, now - w->last_at, w->module ? 1 : 2);
+	w->cost = heap_cost(&w->last, &c, now - w->last_at, 2);
 	w->last = c;
 	w->last_at = now;
-	if (w->module || w->force || w->cost < HEAP_COST_LIFT || w->lifted)
+	if (w->force || w->cost < HEAP_COST_LIFT || w->lifted)
 		return;
 	w->lifted = now;
 	log_warning("heap probes cost %.0f %% of a CPU and are taken out", 100 * w->cost);
@@ -615,7 +615,9 @@ static void rescan(struct heap_watch *w, uint64_t now)
 	if (rings != w->nrings)
 		connect_rings(w);
 	blocks_each(&w->blocks, sweep_one, &s);
-	check_cost(w, now);
+	/* The module's probes have their governor. */
+	if (!w->module)
+		check_cost(w, now);
 	for (size_t i = 0; i < w->members.n && !w->lifted; i++)
 		if (!heap_process_find(w, w->members.pids[i]) && process_alive(w->members.pids[i]))
 			heap_process_add(w, w->members.pids[i]);
