@@ -155,7 +155,7 @@ fuzz: ## each fuzz target for MINUTES (default 1)
 	@tests/fuzz/run minutes $(or $(MINUTES),1)
 
 # Everything that is measured against what one would use instead.
-BENCHES := parts deep pingpong mallocs crowd when
+BENCHES := parts protobuf_c deep pingpong mallocs crowd when
 
 .PHONY: bench
 bench: ## beside perf, bcc, gdb and others, on a machine that does nothing else; W=1 writes docs/performance.md
@@ -168,7 +168,7 @@ bench: ## beside perf, bcc, gdb and others, on a machine that does nothing else;
 .PHONY: bench-quick
 bench-quick: ## the agent's pure parts in instructions, beside docs/performance.md
 	@tools/deps build bench
-	@$(MAKE) --no-print-directory -j$$(nproc) all build/bench/parts
+	@$(MAKE) --no-print-directory -j$$(nproc) all build/bench/parts build/bench/protobuf_c
 	@tests/bench/quick
 
 .PHONY: units fuzzers
@@ -264,6 +264,16 @@ $B/bench/%: tests/bench/%.c $B/libkpprof.a
 	@mkdir -p $(@D)
 	$(say) BENCH $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/libkpprof.a $(PKG_LIBS)
+
+# The profile's format, as protobuf-c's compiler understands it.
+PROFILE_PROTO := /usr/share/gocode/src/github.com/google/pprof/proto
+$B/bench/profile.pb-c.c: $(PROFILE_PROTO)/profile.proto
+	@mkdir -p $(@D)
+	$(Q)protoc-c --c_out=$(@D) --proto_path=$(PROFILE_PROTO) $<
+
+$B/bench/protobuf_c: tests/bench/protobuf_c.c $B/bench/profile.pb-c.c
+	$(say) BENCH $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -I$(@D) -o $@ $^ -lprotobuf-c -lz
 
 # The flame graph carries its script.
 $B/agent/profile/flame.o build/fuzz/agent/profile/flame.o: agent/profile/flame.js

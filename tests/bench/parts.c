@@ -7,8 +7,8 @@
  *   parts walk N          unwinds its own stack of 30 frames N times; units are frames
  *   parts rows FILE       makes the unwind rows of FILE; units are rows
  *   parts symbols FILE N  names N places in FILE; units are places
- *   parts write N         writes a profile of N samples, 20 frames deep; units are bytes before
- *                         gzip
+ *   parts write N [FILE]  writes a profile of N samples, 20 frames deep, into FILE too; units are
+ *                         bytes before gzip
  *   parts count THREADS IMAGES N
  *                         counts N samples of 15 frames, of so many threads in turn, which are in
  * so many shared objects in turn; units are samples
@@ -290,7 +290,15 @@ static void fill(struct profile *p, unsigned long n)
 	}
 }
 
-static int part_write(unsigned long n)
+static void save(const char *path, const struct buf *b)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f || fwrite(b->data, 1, b->len, f) != b->len || fclose(f))
+		err(1, "%s", path);
+}
+
+static int part_write(unsigned long n, const char *path)
 {
 	struct part p = {.run = run_write};
 
@@ -300,7 +308,10 @@ static int part_write(unsigned long n)
 	p.profile.sample_types[1] = (struct profile_value_type){"cpu", "nanoseconds"};
 	p.profile.nvalues = 2;
 	fill(&p.profile, n);
-	return report(&p);
+	report(&p);
+	if (path)
+		save(path, &p.out);
+	return 0;
 }
 
 /* ---- count */
@@ -390,9 +401,9 @@ int main(int argc, char **argv)
 	if (strcmp(part, "symbols") == 0 && n)
 		return part_symbols(argv[2], n);
 	if (strcmp(part, "write") == 0)
-		return part_write(n);
+		return part_write(number(argv[2]), argc > 3 ? argv[3] : NULL);
 	if (strcmp(part, "count") == 0 && argc == 5)
 		return part_count(number(argv[2]), number(argv[3]), n);
-	errx(2,
-	     "usage: parts walk N | rows FILE | symbols FILE N | write N | count THREADS IMAGES N");
+	errx(2, "usage: parts walk N | rows FILE | symbols FILE N | write N [FILE] | "
+		"count THREADS IMAGES N");
 }
