@@ -77,10 +77,9 @@ double heap_hit_ns(void)
 	return ns;
 }
 
-double heap_cost(const struct heap_counts *from, const struct heap_counts *to, uint64_t ns,
-		 unsigned int per_alloc)
+double heap_cost(const struct heap_counts *from, const struct heap_counts *to, uint64_t ns)
 {
-	uint64_t hits = per_alloc * (to->allocs - from->allocs) + (to->frees - from->frees);
+	uint64_t hits = 2 * (to->allocs - from->allocs) + (to->frees - from->frees);
 
 	return ns ? (double)hits * heap_hit_ns() / (double)ns : 0;
 }

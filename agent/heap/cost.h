@@ -25,13 +25,11 @@ struct heap_counts;
 double heap_hit_ns(void);
 
 /**
- * heap_cost() - the share of one CPU that the probes took
+ * heap_cost() - the share of one CPU that perf's probes took: an allocation hits two, a free one
  * @from: counted at the beginning
  * @to: and at the end
  * @ns: between them
- * @per_alloc: probes that an allocation hits; a free hits one
  */
-double heap_cost(const struct heap_counts *from, const struct heap_counts *to, uint64_t ns,
-		 unsigned int per_alloc);
+double heap_cost(const struct heap_counts *from, const struct heap_counts *to, uint64_t ns);
 
 #endif /* KPPROF_HEAP_COST_H */

@@ -257,16 +257,13 @@ static bool put_probe(struct nlmsghdr *nlh, const struct maps *maps, const struc
 	return true;
 }
 
-/* @n: so many are probed already. */
-static bool is_meant(enum heap_which which, const struct alloc_func *f, unsigned int n)
+static bool is_meant(enum heap_which which, const struct alloc_func *f)
 {
 	switch (which) {
 	case HEAP_PROBE_ALLOCS:
 		return f->kind != ALLOC_FREE;
 	case HEAP_PROBE_FREES:
 		return f->kind == ALLOC_FREE;
-	case HEAP_PROBE_ONE_FREE:
-		return !n && f->kind == ALLOC_FREE && !(f->flags & ALLOC_CXX);
 	default:
 		return true;
 	}
@@ -284,7 +281,7 @@ static int send_probes(struct heap_module *m, pid_t pid, const struct allocator 
 		for (size_t i = 0; i < a->parts[p].n; i++) {
 			const struct alloc_func *f = &a->parts[p].funcs[i];
 
-			if (!is_meant(which, f, out->n) || out->n == KPPROF_PROBES_MAX)
+			if (!is_meant(which, f) || out->n == KPPROF_PROBES_MAX)
 				continue;
 			if (!put_probe(nlh, maps, a->parts[p].image, f,
 				       (uint32_t)(p * ALLOC_FUNCS_MAX + i), plain))

@@ -32,13 +32,12 @@ enum heap_which {
 	HEAP_PROBE_ALL,
 	HEAP_PROBE_ALLOCS,
 	HEAP_PROBE_FREES,
-	HEAP_PROBE_ONE_FREE, /* one that frees, to see how often that is */
 };
 
 /**
  * heap_module_open() - an arm without processes
  * @rate: mean bytes between two samples
- * @w: gets the samples; NULL for counts alone
+ * @w: gets the samples; NULL to see whether the module would take it
  *
  * Return: 0; -ENOENT when there is no module; -EBUSY when it works for somebody else, or has no
  * arm left; -errno. engine_why() has a text then.

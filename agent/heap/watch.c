@@ -589,7 +589,7 @@ static void check_cost(struct heap_watch *w, uint64_t now)
 	struct heap_counts c;
 
 	heap_watch_counts(w, &c);
-	w->cost = heap_cost(&w->last, &c, now - w->last_at, 2);
+	w->cost = heap_cost(&w->last, &c, now - w->last_at);
 	w->last = c;
 	w->last_at = now;
 	if (w->force || w->cost < HEAP_COST_LIFT || w->lifted)

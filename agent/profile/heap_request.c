@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Before a heap is armed by a request: its allocator is looked for, and for a moment its frees
- * alone are counted, to know what probing would cost. What is armed already answers at once.
+ * Before a heap is armed by a request: its allocator is looked for, and without the module its
+ * frees alone are counted for a moment, to know what probing would cost. What is armed already
+ * answers at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,8 +34,7 @@
  * @view: how it will be answered
  * @search: for the allocator
  * @allocator: what was found
- * @module: counts frees, or
- * @filter: does, with
+ * @filter: counts frees, with
  * @probes: on them
  * @from: when that began
  * @came: when the request came
@@ -49,7 +49,6 @@ struct heap_request {
 	pid_t pid;
 	struct allocator_search *search;
 	struct allocator *allocator;
-	struct heap_module *module;
 	struct heap_filter *filter;
 	struct heap_probes *probes;
 	struct loop_timer timer;
@@ -62,7 +61,6 @@ static void request_free(struct heap_request *r)
 {
 	allocator_cancel(r->search);
 	loop_timer_clear(engine_loop(r->list->engine), &r->timer);
-	heap_module_close(r->module);
 	heap_probes_close(r->probes);
 	heap_filter_destroy(r->filter);
 	allocator_put(r->allocator);
@@ -140,42 +138,21 @@ static void looked(struct loop_timer *t)
 	const struct heap_counts zero = {0};
 	uint64_t ns = loop_now() - r->from;
 	struct heap_counts c;
-	bool module = r->module;
 	double cost;
 
-	if (module)
-		heap_module_counts(r->module, &c);
-	else
-		heap_filter_counts(r->filter, &c);
+	heap_filter_counts(r->filter, &c);
 	/* What is freed was allocated: as often. */
 	c.allocs = c.frees;
-	cost = heap_cost(&zero, &c, ns, module ? 1 : 2);
-	heap_module_close(r->module);
-	r->module = NULL;
+	cost = heap_cost(&zero, &c, ns);
 	heap_probes_close(r->probes);
 	r->probes = NULL;
-	/* The module's governor sees to it. */
-	if (cost > HEAP_COST_REFUSE && !module)
+	if (cost > HEAP_COST_REFUSE)
 		refuse(r, &c, cost, (double)ns / NSEC_PER_SEC);
 	else
 		when_closed(r, go);
 }
 
-/* False when the module is not there, or does not take it. */
-static bool look_by_module(struct heap_request *r)
-{
-	struct heap_probed probed;
-
-	if (heap_module_open(r->list->engine, HEAP_RATE_MAX, NULL, &r->module))
-		return false;
-	if (!heap_module_probe(r->module, r->pid, r->allocator, HEAP_PROBE_ONE_FREE, &probed))
-		return true;
-	heap_module_close(r->module);
-	r->module = NULL;
-	return false;
-}
-
-static int look_by_perf(struct heap_request *r)
+static int open_probe(struct heap_request *r)
 {
 	const struct allocator_part *part = &r->allocator->parts[0];
 	size_t i = 0;
@@ -192,10 +169,8 @@ static int look_by_perf(struct heap_request *r)
 /* Counts calls of free(3) for a moment. */
 static int look(struct heap_request *r)
 {
-	int err;
+	int err = open_probe(r);
 
-	heap_hit_ns();
-	err = look_by_module(r) ? 0 : look_by_perf(r);
 	if (err)
 		return err;
 	r->from = loop_now();
@@ -221,10 +196,28 @@ static void fail(struct heap_request *r, int err)
 	request_free(r);
 }
 
+/* Whether the module takes a heap arm: its probes have a governor, which needs no look ahead. */
+static bool has_module(const struct heap_request *r)
+{
+	struct heap_module *m;
+
+	if (heap_module_open(r->list->engine, HEAP_RATE_MAX, NULL, &m))
+		return false;
+	heap_module_close(m);
+	return true;
+}
+
 static void begin_look(struct heap_request *r)
 {
-	int err = look(r);
+	int err;
 
+	/* Measured once, and not while others are probed. */
+	heap_hit_ns();
+	if (has_module(r)) {
+		go(r);
+		return;
+	}
+	err = look(r);
 	if (err)
 		fail(r, err);
 }
