@@ -3,8 +3,8 @@
  * crowd THREADS IMAGES MILLISECONDS [CHUNK [DIR]]: a given amount of work, done by so many threads
  * in turn, CHUNK milliseconds each (1), in the code of so many shared objects in turn, which are
  * DIR/image0.so and so on (crowd_image.c). Waits for a line on its input and prints "cpu_ns=N",
- * what the work took of the CPU. A millisecond is that of deep.c: so many thousand rounds of a
- * loop.
+ * what the work took of the CPU. A millisecond is that of work.h: so many thousand rounds of
+ * a loop.
  */
 #include <dlfcn.h>
 #include <err.h>
@@ -13,9 +13,10 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-enum { ROUNDS_PER_MS = 91000, STACK_BYTES = 64 << 10 };
+#include "work.h"
+
+enum { STACK_BYTES = 64 << 10 };
 
 typedef unsigned long image_run(unsigned long rounds);
 
@@ -44,7 +45,7 @@ static void *take_turns(void *arg)
 			return NULL;
 		}
 		chunks--;
-		sink += images[chunks % nimages](chunk * ROUNDS_PER_MS);
+		sink += images[chunks % nimages](chunk * WORK_ROUNDS_PER_MS);
 		sem_post(&members[(m->number + 1) % nthreads].turn);
 	}
 }
@@ -84,14 +85,6 @@ static void load_images(const char *dir)
 	}
 }
 
-static long cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 int main(int argc, char **argv)
 {
 	long from;
@@ -110,10 +103,10 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	getchar();
-	from = cpu_ns();
+	from = work_cpu_ns();
 	sem_post(&members[0].turn);
 	while (sem_wait(&over))
 		;
-	printf("cpu_ns=%ld\n", cpu_ns() - from);
+	printf("cpu_ns=%ld\n", work_cpu_ns() - from);
 	return 0;
 }

@@ -4,6 +4,8 @@
  * the number of the IMAGE that it is compiled as, so that each has names, rows and pages of its
  * own. UNUSED functions that nobody calls, of three unwind rows each, stand before them.
  */
+#include "work.h"
+
 #ifndef UNUSED
 #define UNUSED 0
 #endif
@@ -31,14 +33,7 @@ static volatile unsigned long sink;
 
 static __attribute__((noinline)) unsigned long OWN(leaf)(unsigned long rounds)
 {
-	unsigned long x = rounds;
-
-	while (rounds--) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-	}
-	return x;
+	return work(rounds);
 }
 
 /* Frames of different sizes, and no tail calls. */

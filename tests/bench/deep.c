@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * deep MILLISECONDS: a stack of thirty frames, of thirty functions, under a leaf that counts. Waits
- * for a line on its input, then works for as many thousands of rounds as a calibrated machine does
- * in that time, and prints "cpu_ns=N", what that took of the CPU. The same number of rounds each
- * time: what is more is the sampling's.
+ * for a line on its input, then works for as many rounds as a calibrated machine does in that time
+ * (work.h), and prints "cpu_ns=N", what that took of the CPU. The same number of rounds each time:
+ * what is more is the sampling's.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "work.h"
 
 static volatile unsigned long sink;
 
 static __attribute__((noinline)) unsigned long leaf(unsigned long rounds)
 {
-	unsigned long x = rounds;
-
-	while (rounds--) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-	}
-	return x;
+	return work(rounds);
 }
 
 /* Frames of different sizes, with registers to save, and no tail calls. */
@@ -70,13 +64,12 @@ FRAME(frame24, frame23, 12)
 
 int main(int argc, char **argv)
 {
-	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) * 91000 : 0;
-	struct timespec from, to;
+	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) * WORK_ROUNDS_PER_MS : 0;
+	long from;
 
 	getchar();
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	from = work_cpu_ns();
 	sink += frame24(rounds, 1, 2);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
-	printf("cpu_ns=%ld\n", (to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec - from.tv_nsec);
+	printf("cpu_ns=%ld\n", work_cpu_ns() - from);
 	return 0;
 }

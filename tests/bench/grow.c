@@ -8,31 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
-enum { PAGE = 4096, ROUNDS = 4550 };
+#include "work.h"
+
+enum { PAGE = 4096, ROUNDS = WORK_ROUNDS_PER_MS / 20 };
 
 static volatile unsigned long sink;
-
-static unsigned long work(unsigned long rounds)
-{
-	unsigned long x = rounds;
-
-	while (rounds--) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-	}
-	return x;
-}
-
-static long cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 int main(int argc, char **argv)
 {
@@ -44,11 +25,11 @@ int main(int argc, char **argv)
 	if (memory == MAP_FAILED || madvise(memory, pages * PAGE, MADV_NOHUGEPAGE))
 		err(1, "memory");
 	getchar();
-	from = cpu_ns();
+	from = work_cpu_ns();
 	for (size_t i = 0; i < pages; i++) {
 		memory[i * PAGE] = 1;
 		sink += work(ROUNDS);
 	}
-	printf("cpu_ns=%ld\n", cpu_ns() - from);
+	printf("cpu_ns=%ld\n", work_cpu_ns() - from);
 	return 0;
 }
