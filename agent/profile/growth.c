@@ -3,85 +3,41 @@
 
 #include <string.h>
 
-#include "../heap/watch.h"
 #include "heap_memory.h"
+#include "page_watch.h"
 #include "text.h"
 
 /* An armed profile of growth. */
 struct growth_armed {
 	struct cumulative c;
-	struct heap_watch watch;
+	struct page_watch pages;
 	struct heap_memory memory;
 };
-
-/* How many objects there are on a page is not known. */
-static uint32_t on_alloc(void *ctx, const struct heap_event *ev)
-{
-	struct growth_armed *g = ctx;
-	const double values[] = {0, ev->count * (double)ev->size, 0, 0};
-	uint32_t sample = cumulative_sample(&g->c, ev->pid, &ev->stack, NULL, 0);
-
-	cumulative_count(&g->c, sample, values);
-	cumulative_weigh(&g->c, &ev->stack, values[1]);
-	return sample;
-}
-
-static void on_live(void *ctx, uint32_t sample, double count, uint64_t size)
-{
-	struct growth_armed *g = ctx;
-	const double values[] = {0, 0, 0, count * (double)size};
-
-	g->memory.live += values[3];
-	cumulative_count(&g->c, sample, values);
-}
-
-static void thread_gone(void *ctx)
-{
-	struct growth_armed *g = ctx;
-
-	cumulative_check_exit(&g->c);
-}
 
 static int start(struct cumulative *c)
 {
 	struct growth_armed *g = (struct growth_armed *)c;
 
-	g->watch = (struct heap_watch){
-		.target = c->armed.spec.target,
-		.rate = c->armed.spec.rate,
-		.growth = true,
-		.on_alloc = on_alloc,
-		.on_live = on_live,
-		.on_exit = thread_gone,
-		.ctx = g,
-	};
+	g->pages = (struct page_watch){.c = c, .memory = &g->memory, .allocs = true};
 	c->armed.engine = KPPROF_ENGINE_PERF;
 	heap_memory_begin(c, &g->memory);
-	return heap_watch_start(c->engine, &g->watch);
-}
-
-static void flushed(void *ctx)
-{
-	struct growth_armed *g = ctx;
-
-	heap_memory_add(&g->c, &g->memory, "[growth between samples]");
-	cumulative_flushed(&g->c);
+	return page_watch_start(&g->pages);
 }
 
 static int flush(struct cumulative *c)
 {
-	heap_watch_flush(&((struct growth_armed *)c)->watch, flushed);
+	page_watch_flush(&((struct growth_armed *)c)->pages);
 	return 0;
 }
 
 static void stop(struct cumulative *c)
 {
-	heap_watch_stop(c->engine, &((struct growth_armed *)c)->watch);
+	page_watch_stop(&((struct growth_armed *)c)->pages);
 }
 
 static void cost(const struct cumulative *c, struct armed_cost *out)
 {
-	out->lost = ((const struct growth_armed *)c)->watch.lost;
+	out->lost = ((const struct growth_armed *)c)->pages.watch.lost;
 }
 
 static void comment(const struct cumulative *c, struct profile *p)
@@ -106,13 +62,7 @@ const struct cumulative_kind growth_profile = {
 			CUMULATIVE_ARMED,
 		},
 	.size = sizeof(struct growth_armed),
-	.types = {{"alloc_objects", "count"},
-		  {"alloc_space", "bytes"},
-		  {"inuse_objects", "count"},
-		  {"inuse_space", "bytes"}},
-	.nvalues = 4,
-	.period_type = {"space", "bytes"},
-	.gauges = 1 << 2 | 1 << 3,
+	HEAP_VALUES,
 	.start = start,
 	.flush = flush,
 	.stop = stop,

@@ -44,39 +44,14 @@ static void on_live(void *ctx, uint32_t sample, double count, uint64_t size)
 	cumulative_count(&h->c, sample, values);
 }
 
-/* A page that was touched first: who allocated it, and how many objects are on it, is not known. */
-static uint32_t on_page(void *ctx, const struct heap_event *ev)
-{
-	struct heap *h = ctx;
-
-	return cumulative_sample(&h->c, ev->pid, &ev->stack, NULL, 0);
-}
-
-static void on_live_page(void *ctx, uint32_t sample, double count, uint64_t size)
-{
-	struct heap *h = ctx;
-	const double values[] = {0, 0, 0, count * (double)size};
-
-	h->memory.live += values[3];
-	cumulative_count(&h->c, sample, values);
-}
-
 /* What is live is not followed any more: the growth of memory is what is known of it. */
 static void governed(void *ctx)
 {
 	struct heap *h = ctx;
 	int err;
 
-	h->pages = (struct heap_watch){
-		.target = h->watch.target,
-		.rate = h->watch.rate,
-		.growth = true,
-		.on_alloc = on_page,
-		.on_live = on_live_page,
-		.ctx = h,
-	};
-	err = heap_watch_start(h->c.engine, &h->pages);
-	h->has_pages = !err;
+	h->pages = (struct page_watch){.c = &h->c, .memory = &h->memory};
+	err = page_watch_start(&h->pages);
 	if (err)
 		log_warning("growth cannot be watched: %s", strerror(-err));
 }
@@ -129,8 +104,8 @@ static void flush_pages(void *ctx)
 {
 	struct heap *h = ctx;
 
-	if (h->has_pages)
-		heap_watch_flush(&h->pages, flushed);
+	if (h->pages.runs)
+		page_watch_flush(&h->pages);
 	else
 		flushed(h);
 }
@@ -148,16 +123,14 @@ static void stop(struct cumulative *c)
 	struct heap *h = (struct heap *)c;
 
 	heap_watch_stop(c->engine, &h->watch);
-	if (h->has_pages)
-		heap_watch_stop(c->engine, &h->pages);
-	h->has_pages = false;
+	page_watch_stop(&h->pages);
 }
 
 static void cost(const struct cumulative *c, struct armed_cost *out)
 {
 	const struct heap *h = (const struct heap *)c;
 
-	out->lost = h->watch.lost + h->pages.lost;
+	out->lost = h->watch.lost + h->pages.watch.lost;
 }
 
 static void comment_counts(const struct heap *h, struct profile *p)
@@ -241,13 +214,7 @@ const struct cumulative_kind heap_profile = {
 			CUMULATIVE_ARMED,
 		},
 	.size = sizeof(struct heap),
-	.types = {{"alloc_objects", "count"},
-		  {"alloc_space", "bytes"},
-		  {"inuse_objects", "count"},
-		  {"inuse_space", "bytes"}},
-	.nvalues = 4,
-	.period_type = {"space", "bytes"},
-	.gauges = 1 << 2 | 1 << 3,
+	HEAP_VALUES,
 	.start = start,
 	.flush = flush,
 	.stop = stop,

@@ -6,6 +6,7 @@
 #include "../heap/watch.h"
 #include "cumulative.h"
 #include "heap_memory.h"
+#include "page_watch.h"
 
 /*
  * Functions that only hand on what they allocate; `go tool pprof` leaves them out, and what they
@@ -18,15 +19,13 @@
 /**
  * struct heap - an armed heap profile
  * @pages: where memory grows, when @watch does not follow what is live
- * @has_pages: it runs
  * @memory: what it is beside
  * @label_size: "bytes"
  */
 struct heap {
 	struct cumulative c;
 	struct heap_watch watch;
-	struct heap_watch pages;
-	bool has_pages;
+	struct page_watch pages;
 	struct heap_memory memory;
 	uint32_t label_size;
 };

@@ -6,6 +6,14 @@
 #include "../heap/residence.h"
 #include "cumulative.h"
 
+/* The fields of struct cumulative_kind for a heap's four values, as Go names them. */
+#define HEAP_VALUES                           \
+	.types = {{"alloc_objects", "count"}, \
+		  {"alloc_space", "bytes"},   \
+		  {"inuse_objects", "count"}, \
+		  {"inuse_space", "bytes"}},  \
+	.nvalues = 4, .period_type = {"space", "bytes"}, .gauges = 1 << 2 | 1 << 3
+
 /**
  * struct heap_memory - memory of the processes of a profile
  * @first: when it was armed
