@@ -87,11 +87,6 @@ static void on_open(void *ctx, const struct wait_event *w)
 	cumulative_weigh(c, &w->stack, w->ns);
 }
 
-static void flushed(void *ctx)
-{
-	cumulative_flushed(ctx);
-}
-
 static int start(struct cumulative *c)
 {
 	struct watched *w = (struct watched *)c;
@@ -99,29 +94,14 @@ static int start(struct cumulative *c)
 	w->watch.what = WATCH_BLOCK;
 	w->watch.on_wait = on_wait;
 	w->watch.on_exit = watched_exit;
+	w->on_open = on_open;
 	return watched_start(w);
-}
-
-static int flush(struct cumulative *c)
-{
-	struct watched *w = (struct watched *)c;
-
-	return wait_watch_flush(c->engine, &w->watch, on_open, flushed, c);
 }
 
 const struct cumulative_kind block_profile = {
 	.armed = {.id = KPPROF_KIND_BLOCK, .name = "block", WATCHED_RATE, CUMULATIVE_ARMED},
-	.size = sizeof(struct watched),
-	.types = {{"contentions", "count"}, {"delay", "nanoseconds"}},
-	.nvalues = 2,
-	.period_type = {"contentions", "count"},
-	.period = 1,
 	.start = start,
-	.flush = flush,
-	.stop = watched_stop,
-	.alive = watched_alive,
-	.cost = watched_cost,
-	.comment = watched_comment,
+	WATCHED_CONTENTION,
 };
 
 /* ---- what is answered */

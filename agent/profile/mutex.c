@@ -19,11 +19,6 @@ static void on_release(void *ctx, const struct release_event *r)
 	cumulative_weigh(c, &r->stack, r->ns);
 }
 
-static void flushed(void *ctx)
-{
-	cumulative_flushed(ctx);
-}
-
 static int start(struct cumulative *c)
 {
 	struct watched *w = (struct watched *)c;
@@ -34,26 +29,10 @@ static int start(struct cumulative *c)
 	return watched_start(w);
 }
 
-static int flush(struct cumulative *c)
-{
-	struct watched *w = (struct watched *)c;
-
-	return wait_watch_flush(c->engine, &w->watch, NULL, flushed, c);
-}
-
 const struct cumulative_kind mutex_profile = {
 	.armed = {.id = KPPROF_KIND_MUTEX, .name = "mutex", WATCHED_RATE, CUMULATIVE_ARMED},
-	.size = sizeof(struct watched),
-	.types = {{"contentions", "count"}, {"delay", "nanoseconds"}},
-	.nvalues = 2,
-	.period_type = {"contentions", "count"},
-	.period = 1,
 	.start = start,
-	.flush = flush,
-	.stop = watched_stop,
-	.alive = watched_alive,
-	.cost = watched_cost,
-	.comment = watched_comment,
+	WATCHED_CONTENTION,
 };
 
 static void text(const struct cumulative *c, const struct profile *p, struct buf *out)

@@ -26,6 +26,18 @@ void watched_exit(void *ctx, pid_t pid, pid_t tid)
 	cumulative_check_exit(&w->c);
 }
 
+static void flushed(void *ctx)
+{
+	cumulative_flushed(ctx);
+}
+
+int watched_flush(struct cumulative *c)
+{
+	struct watched *w = (struct watched *)c;
+
+	return wait_watch_flush(c->engine, &w->watch, w->on_open, flushed, c);
+}
+
 bool watched_alive(const struct cumulative *c)
 {
 	return wait_watch_alive(&((const struct watched *)c)->watch);

@@ -17,19 +17,34 @@
 	.rate_unit = "ns", .rate_min = 0, .rate_max = 10000000000, \
 	.rate_default = WAIT_RATE_DEFAULT_NS
 
-/** struct watched - embedded as first */
+/* The fields of struct cumulative_kind that kinds share which count waits and their time. */
+#define WATCHED_CONTENTION                                                            \
+	.size = sizeof(struct watched),                                               \
+	.types = {{"contentions", "count"}, {"delay", "nanoseconds"}}, .nvalues = 2,  \
+	.period_type = {"contentions", "count"}, .period = 1, .flush = watched_flush, \
+	.stop = watched_stop, .alive = watched_alive, .cost = watched_cost,           \
+	.comment = watched_comment
+
+/**
+ * struct watched - embedded as first
+ * @on_open: for wait_watch_flush(): a wait goes on; may be NULL
+ */
 struct watched {
 	struct cumulative c;
 	struct wait_watch watch;
+	void (*on_open)(void *ctx, const struct wait_event *w);
 };
 
-/** watched_start() - start @w->watch; its callbacks and @what are set, the rest is done here */
+/** watched_start() - start @w->watch; @on_open, its callbacks and @what are set, the rest is done
+ * here
+ */
 int watched_start(struct watched *w);
 
 /** watched_exit() - for @on_exit of the watch: the target may be gone with its thread */
 void watched_exit(void *ctx, pid_t pid, pid_t tid);
 
 /* Functions of struct cumulative_kind. */
+int watched_flush(struct cumulative *c);
 bool watched_alive(const struct cumulative *c);
 void watched_stop(struct cumulative *c);
 void watched_cost(const struct cumulative *c, struct armed_cost *out);
