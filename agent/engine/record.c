@@ -292,6 +292,16 @@ static int take_walk(const unsigned char *raw, uint32_t size, uint32_t ips_where
 	return 0;
 }
 
+/* A record that has more in it than a sample, for who knows its event. */
+static void keep_raw(const unsigned char *raw, uint32_t size, uint32_t cookie, uint8_t context,
+		     struct record_sample *s)
+{
+	s->raw = raw;
+	s->raw_len = size;
+	s->cookie = cookie;
+	s->context = context;
+}
+
 static int parse_cpu_record(const unsigned char *raw, uint32_t size, struct record_sample *s)
 {
 	struct kpprof_cpu_record rec;
@@ -341,13 +351,8 @@ static int parse_sched_record(const unsigned char *raw, uint32_t size, struct re
 	if (size < sizeof(rec))
 		return -EBADMSG;
 	memcpy(&rec, raw, sizeof(rec));
-	if (take_walk(raw, size, rec.ips_where, rec.end, rec.guesses, s))
-		return -EBADMSG;
-	s->raw = raw;
-	s->raw_len = size;
-	s->cookie = rec.cookie;
-	s->context = KPPROF_CONTEXT_SCHED;
-	return 0;
+	keep_raw(raw, size, rec.cookie, KPPROF_CONTEXT_SCHED, s);
+	return take_walk(raw, size, rec.ips_where, rec.end, rec.guesses, s);
 }
 
 _Static_assert(sizeof(struct kpprof_heap_record) == 60, "as the module has it");
@@ -359,14 +364,9 @@ static int parse_heap_record(const unsigned char *raw, uint32_t size, struct rec
 	if (size < sizeof(rec))
 		return -EBADMSG;
 	memcpy(&rec, raw, sizeof(rec));
-	if (take_walk(raw, size, rec.ips_where, rec.end, rec.guesses, s))
-		return -EBADMSG;
-	s->raw = raw;
-	s->raw_len = size;
-	s->cookie = rec.cookie;
+	keep_raw(raw, size, rec.cookie, KPPROF_CONTEXT_HEAP, s);
 	s->arm = rec.arm;
-	s->context = KPPROF_CONTEXT_HEAP;
-	return 0;
+	return take_walk(raw, size, rec.ips_where, rec.end, rec.guesses, s);
 }
 
 static int parse_module_sample(const struct perf_event_header *h,
