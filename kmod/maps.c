@@ -8,7 +8,29 @@
 #include "maps.h"
 
 /* Room for so many mappings at first; doubled when it is full. */
-#define FIRST_CAP 16
+#define FIRST_CAP  16
+
+#define MEMO_BYTES (KPPROF_MEMO_SIZE * sizeof(u64))
+
+/* Without one, walks take longer. */
+static u64 *memo_create(void)
+{
+	u64 *memo;
+
+	if (kpprof_mem_charge(MEMO_BYTES))
+		return NULL;
+	memo = kzalloc(MEMO_BYTES, GFP_KERNEL | __GFP_NOWARN);
+	if (!memo)
+		kpprof_mem_uncharge(MEMO_BYTES);
+	return memo;
+}
+
+static void memo_free(u64 *memo)
+{
+	if (memo)
+		kpprof_mem_uncharge(MEMO_BYTES);
+	kfree(memo);
+}
 
 struct kpprof_maps *kpprof_maps_create(u32 cookie)
 {
@@ -18,6 +40,7 @@ struct kpprof_maps *kpprof_maps_create(u32 cookie)
 		return NULL;
 	refcount_set(&maps->refs, 1);
 	maps->cookie = cookie;
+	maps->memo = memo_create();
 	return maps;
 }
 
@@ -154,5 +177,6 @@ void kpprof_maps_put(struct kpprof_maps *maps)
 				container_of(maps->map[i].rows, struct kpprof_image, rows));
 	kvfree(maps->map);
 	kpprof_mem_uncharge(map_bytes(maps->cap));
+	memo_free(maps->memo);
 	kfree(maps);
 }

@@ -21,6 +21,7 @@ struct netlink_ext_ack;
  * @n: mappings
  * @cap: room
  * @map: sorted; one reference to the image behind each @map[i].rows
+ * @memo: for walks, NULL when there was no memory for it; see struct kpprof_walk
  */
 struct kpprof_maps {
 	refcount_t refs;
@@ -28,6 +29,7 @@ struct kpprof_maps {
 	u32 n;
 	u32 cap;
 	struct kpprof_map *map;
+	u64 *memo;
 };
 
 /** kpprof_maps_create() - an empty list, or NULL. Context: task */

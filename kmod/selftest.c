@@ -82,6 +82,7 @@ static int read_stack(void *ctx, __u64 addr, __u64 *val)
 
 static int test_walk(void)
 {
+	static u64 memo[KPPROF_MEMO_SIZE];
 	/* two locals, and the return address into the outermost function */
 	u64 words[3] = {1, 2, BASE + 0x250};
 	struct kpprof_map map = {.start = BASE, .end = BASE + 0x1000, .rows = &rows};
@@ -94,9 +95,14 @@ static int test_walk(void)
 		.ctx = words,
 	};
 	u64 out[4];
+	int i;
 
-	EXPECT(kpprof_walk(&w, out, ARRAY_SIZE(out)) == 2);
-	EXPECT(w.end == KPPROF_END_COMPLETE && out[0] == BASE + 0x110 && out[1] == BASE + 0x24f);
+	/* Without a memo, with an empty one, and with one that knows. */
+	for (i = 0; i < 3; i++, w.memo = memo) {
+		EXPECT(kpprof_walk(&w, out, ARRAY_SIZE(out)) == 2);
+		EXPECT(w.end == KPPROF_END_COMPLETE && out[0] == BASE + 0x110 &&
+		       out[1] == BASE + 0x24f);
+	}
 	EXPECT(kpprof_walk(&w, out, 1) == 1 && w.end == KPPROF_END_TOO_DEEP);
 	map.flags = KPPROF_MAP_PENDING;
 	EXPECT(kpprof_walk(&w, out, ARRAY_SIZE(out)) == 1 && w.end == KPPROF_END_PENDING);

@@ -62,6 +62,7 @@ static void walk(struct kpprof_stack *s, const struct kpprof_maps *maps,
 	struct kpprof_walk walk = {
 		.maps = maps ? maps->map : NULL,
 		.nmaps = maps ? maps->n : 0,
+		.memo = maps ? maps->memo : NULL,
 		.ip = s->ip,
 	};
 

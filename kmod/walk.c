@@ -677,6 +677,43 @@ static inline bool step_plain(const struct kpprof_walk *w, struct frame *f,
 	return true;
 }
 
+/* An entry of the memo: so many bits for the rule's number, the others for an address that needs no
+ * more. */
+#define MEMO_RULE_BITS 16
+#define MEMO_RULE_MASK ((1u << MEMO_RULE_BITS) - 1)
+
+static inline __u64 *memo_of(const struct kpprof_walk *w, __u64 addr)
+{
+	return &w->memo[addr * 0x9e3779b97f4a7c15 >> (64 - KPPROF_MEMO_BITS)];
+}
+
+/* As kpprof_rows_find(), and remembers what it found. */
+static const struct kpprof_rule *
+learn_rule(const struct kpprof_walk *w, const struct kpprof_rows *rows, __u64 addr, __u64 offset)
+{
+	const struct kpprof_rule *rule = kpprof_rows_find(rows, offset, NULL);
+
+	if (rule && !(addr >> (64 - MEMO_RULE_BITS)))
+		*(volatile __u64 *)memo_of(w, addr) =
+			addr << MEMO_RULE_BITS | (__u64)(rule - rows->rules);
+	return rule;
+}
+
+/*
+ * The rule at @addr, which is at @offset of the file with these rows; NULL as kpprof_rows_find().
+ * The memo's words are read and written whole: who walks on another CPU meanwhile finds one entry
+ * or the other.
+ */
+static inline const struct kpprof_rule *
+recall_rule(const struct kpprof_walk *w, const struct kpprof_rows *rows, __u64 addr, __u64 offset)
+{
+	__u64 entry = *(volatile __u64 *)memo_of(w, addr);
+
+	if (entry >> MEMO_RULE_BITS == addr && (entry & MEMO_RULE_MASK) < rows->nrules)
+		return &rows->rules[entry & MEMO_RULE_MASK];
+	return learn_rule(w, rows, addr, offset);
+}
+
 static void note_depth(struct kpprof_walk *w, const struct frame *f)
 {
 	__u64 from = w->first_sp;
@@ -745,12 +782,12 @@ unsigned int kpprof_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max)
 			start = map ? map->start : 0;
 			size = map ? map->end - start : 0;
 			offset = map ? map->offset - start : 0;
-			rows = map && !map->flags ? map->rows : NULL;
+			rows = map && !map->flags && w->memo ? map->rows : NULL;
 		}
 		if (!f.exact && !is_caller(w, &f, map))
 			break;
 		pcs[n++] = addr;
-		rule = rows ? kpprof_rows_find(rows, addr + offset, NULL) : NULL;
+		rule = rows ? recall_rule(w, rows, addr, addr + offset) : NULL;
 		if (rule && step_plain(w, &f, rule))
 			continue;
 		if (!step_slowly(w, &f, map, addr))

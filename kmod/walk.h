@@ -69,6 +69,13 @@ enum kpprof_end {
 		KPPROF_ENDS_N
 };
 
+/*
+ * Entries of a memo, each a word: an address that was walked through, and the number of its rule.
+ * Programs are in the same few hundred places most of the time.
+ */
+#define KPPROF_MEMO_BITS 9
+#define KPPROF_MEMO_SIZE (1u << KPPROF_MEMO_BITS)
+
 /**
  * struct kpprof_walk - one walk: what it starts from, and how it ended
  * @maps: executable mappings, sorted by start, not overlapping
@@ -80,6 +87,9 @@ enum kpprof_end {
  *	there is nothing to be read there, or -ENODATA when there is but it was not captured; in the
  *	kernel NULL for the current thread's memory, with page faults disabled
  * @ctx: for @read
+ * @memo: KPPROF_MEMO_SIZE words, zero at first, in which walks remember the rules of places in
+ *	@maps; several may at a time. Whoever changes @maps fills it with zeros. NULL for none,
+ *which is slow
  * @end: out: why the walk stopped
  * @end_map: out: index of the mapping whose rows are awaited, for KPPROF_END_PENDING
  * @guesses: out: frames that were found by searching for a return address
@@ -94,6 +104,7 @@ struct kpprof_walk {
 	__u32 only_sp;
 	int (*read)(void *ctx, __u64 addr, __u64 *val);
 	void *ctx;
+	__u64 *memo;
 
 	enum kpprof_end end;
 	__u32 end_map;

@@ -91,6 +91,7 @@ unsigned int user_stack_walk(struct image_store *store, pid_t pid, struct maps *
 	maps_refresh(store, maps);
 	walk->maps = maps->walk;
 	walk->nmaps = maps->n;
+	walk->memo = maps_memo(maps);
 	memcpy(walk->regs, s->regs, sizeof(walk->regs));
 	n = kpprof_walk(walk, pcs, max);
 	walk->guesses += m.later;

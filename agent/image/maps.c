@@ -74,6 +74,7 @@ void maps_put(struct maps *m)
 		image_put(m->images[i]);
 	free(m->walk);
 	free(m->images);
+	free(m->memo);
 	free(m);
 }
 
@@ -275,6 +276,13 @@ int maps_read(struct image_store *store, pid_t pid, struct maps **out)
 	return 0;
 }
 
+__u64 *maps_memo(struct maps *m)
+{
+	if (!m->memo)
+		m->memo = calloc(KPPROF_MEMO_SIZE, sizeof(*m->memo));
+	return m->memo;
+}
+
 void maps_refresh(struct image_store *store, struct maps *m)
 {
 	uint64_t epoch = image_store_epoch(store);
@@ -290,5 +298,7 @@ void maps_refresh(struct image_store *store, struct maps *m)
 		m->walk[i].rows = ready ? &image->rows : NULL;
 		m->walk[i].flags = pending ? KPPROF_MAP_PENDING : 0;
 	}
+	if (m->memo)
+		memset(m->memo, 0, KPPROF_MEMO_SIZE * sizeof(*m->memo));
 	m->epoch = epoch;
 }

@@ -46,6 +46,7 @@ struct map_entry {
  * @images: image of each mapping, NULL for anonymous memory; one reference each
  * @epoch: image_store_epoch() when @walk was last brought up to date
  * @dropped: mappings over MAPS_MAX
+ * @memo: see maps_memo()
  */
 struct maps {
 	unsigned int refs;
@@ -55,6 +56,7 @@ struct maps {
 	struct image **images;
 	uint64_t epoch;
 	uint32_t dropped;
+	__u64 *memo;
 };
 
 /**
@@ -99,6 +101,15 @@ int64_t maps_find(const struct maps *m, uint64_t addr);
  * Return: 0; -ESRCH when the process is gone; -errno.
  */
 int maps_read(struct image_store *store, pid_t pid, struct maps **out);
+
+/**
+ * maps_memo() - the memo for walks with @m, as struct kpprof_walk has it
+ *
+ * For a list that maps_refresh() has brought up to date.
+ *
+ * Return: it belongs to @m; NULL without memory.
+ */
+__u64 *maps_memo(struct maps *m);
 
 /** maps_refresh() - bring rows and flags in @m->walk up to the state of the images */
 void maps_refresh(struct image_store *store, struct maps *m);

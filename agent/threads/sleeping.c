@@ -89,6 +89,7 @@ unsigned int sleeping_walk(struct image_store *store, const struct dump_thread *
 	*walk = (struct kpprof_walk){
 		.maps = maps->walk,
 		.nmaps = maps->n,
+		.memo = maps_memo(maps),
 		.ip = t->ip,
 		.regs[KPPROF_REG_SP] = t->sp,
 		.only_sp = !t->have_regs,

@@ -179,8 +179,10 @@ NOINLINE static int deep(struct part *p, int depth)
 static int part_walk(unsigned long n)
 {
 	static struct kpprof_map maps[MAPS];
+	static __u64 memo[KPPROF_MEMO_SIZE];
 	struct part p = {.run = run_walk, .n = n};
 
+	p.walk.memo = memo;
 	p.walk.maps = maps;
 	p.walk.nmaps = own_maps(maps);
 	p.walk.read = read_own;

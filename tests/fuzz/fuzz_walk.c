@@ -47,6 +47,30 @@ static int memory_read(void *ctx, __u64 addr, __u64 *val)
 	return addr & 1 ? -ENODATA : -EFAULT;
 }
 
+/* What a walk finds is the same with a memo, whether that knows nothing yet or all of it. */
+static void same_with_memo(const struct kpprof_walk *first, const __u64 *frames, unsigned int n)
+{
+	__u64 memo[KPPROF_MEMO_SIZE] = {0}, again[FRAMES];
+
+	for (int i = 0; i < 2; i++) {
+		struct kpprof_walk w = *first;
+
+		w.memo = memo;
+		if (kpprof_walk(&w, again, FRAMES) != n || w.end != first->end ||
+		    w.guesses != first->guesses || memcmp(again, frames, n * sizeof(*again)) != 0)
+			abort();
+	}
+	/* Nor does what stands in it do any harm. */
+	for (unsigned int i = 0; i < KPPROF_MEMO_SIZE; i++)
+		memo[i] |= 0xffff;
+	{
+		struct kpprof_walk w = *first;
+
+		w.memo = memo;
+		kpprof_walk(&w, again, FRAMES);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -94,5 +118,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (n > FRAMES || w.end >= KPPROF_ENDS_N || m.reads > 4096 + FRAMES * 20 ||
 	    (w.end == KPPROF_END_PENDING && w.end_map >= w.nmaps))
 		abort();
+	same_with_memo(&w, frames, n);
 	return 0;
 }

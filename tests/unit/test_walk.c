@@ -100,6 +100,27 @@ static struct kpprof_walk walk_from(struct space *s, uint64_t ip, uint64_t sp, u
 	return w;
 }
 
+/* A walk, and whether it finds the same with a memo, at first and once that is filled. */
+static unsigned int checked_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max)
+{
+	__u64 memo[KPPROF_MEMO_SIZE] = {0}, again[256];
+	const struct kpprof_walk from = *w;
+	unsigned int n = kpprof_walk(w, pcs, max);
+
+	assert_true(max <= 256);
+	for (int i = 0; i < 2; i++) {
+		struct kpprof_walk r = from;
+
+		r.memo = memo;
+		assert_int_equal(kpprof_walk(&r, again, max), n);
+		assert_memory_equal(again, pcs, n * sizeof(*pcs));
+		assert_int_equal(r.end, w->end);
+		assert_int_equal(r.guesses, w->guesses);
+		assert_int_equal(r.depth, w->depth);
+	}
+	return n;
+}
+
 static void test_cfa_chain(void **state)
 {
 	static struct space s;
@@ -118,7 +139,7 @@ static void test_cfa_chain(void **state)
 	s.stack[2] = CODE + 0x110;   /* at CFA - 8 */
 	s.stack[11] = CODE + 0x210;  /* fp + 8 */
 	w = walk_from(&s, CODE + 0x10, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 3);
+	assert_int_equal(checked_walk(&w, pcs, 8), 3);
 	assert_int_equal(pcs[0], CODE + 0x10);
 	assert_int_equal(pcs[1], CODE + 0x110 - 1);
 	assert_int_equal(pcs[2], CODE + 0x210 - 1);
@@ -150,7 +171,7 @@ static enum kpprof_end walk_trampoline(uint8_t inner_bx, uint64_t leaf_rbx, unsi
 	s.stack[21] = CODE + 0x310; /* rbx + 8 */
 	w = walk_from(&s, CODE + 0x10, STACK, 0);
 	w.regs[KPPROF_REG_BX] = leaf_rbx;
-	*depth = kpprof_walk(&w, pcs, 8);
+	*depth = checked_walk(&w, pcs, 8);
 	return w.end;
 }
 
@@ -185,7 +206,7 @@ static void test_call_at_end_of_row(void **state)
 	row(&s, CODE + 0x200, cfa(KPPROF_REG_SP, 8));
 	s.stack[0] = CODE + 0x200;
 	w = walk_from(&s, CODE + 1, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 }
 
@@ -208,7 +229,7 @@ static void test_deref_and_plt(void **state)
 	s.stack[6] = CODE + 0x10c + 1; /* CFA = stack[4] + 8 */
 	s.stack[8] = CODE + 0x201;     /* second byte half of the entry: 8 more */
 	w = walk_from(&s, CODE, STACK, STACK + 8 * 5);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 3);
+	assert_int_equal(checked_walk(&w, pcs, 8), 3);
 	assert_int_equal(pcs[1], CODE + 0x10c);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 }
@@ -232,7 +253,7 @@ static void test_signal_restores_everything(void **state)
 	s.stack[1 + (40 + 8 * 16) / 8] = CODE + 0x200;	  /* rip: first byte of its row */
 	s.stack[100] = CODE + 0x301;
 	w = walk_from(&s, CODE, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 4);
+	assert_int_equal(checked_walk(&w, pcs, 8), 4);
 	assert_int_equal(pcs[2], CODE + 0x200);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 	assert_int_equal(w.guesses, 0);
@@ -254,11 +275,11 @@ static void test_clone(void **state)
 	s.stack[0] = CODE + 0x101;
 	w = walk_from(&s, CODE + 2, STACK, 0);
 	w.regs[KPPROF_REG_AX] = 0;
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 1);
+	assert_int_equal(checked_walk(&w, pcs, 8), 1);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 	w = walk_from(&s, CODE + 2, STACK, 0);
 	w.regs[KPPROF_REG_AX] = (__u64)-38;
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 }
 
@@ -276,36 +297,36 @@ static void test_ends(void **state)
 	row(&s, CODE + 0x300, cfa(KPPROF_REG_SP, 0));
 	row(&s, CODE + 0x400, cfa(12, 8));
 	w = walk_from(&s, CODE + 0x100, STACK, 0);
-	kpprof_walk(&w, pcs, 8);
+	checked_walk(&w, pcs, 8);
 	assert_int_equal(w.end, KPPROF_END_UNSUPPORTED);
 	w = walk_from(&s, CODE + 0x200, STACK, 0);
-	kpprof_walk(&w, pcs, 8);
+	checked_walk(&w, pcs, 8);
 	assert_int_equal(w.end, KPPROF_END_SWITCH);
 	w = walk_from(&s, CODE + 0x300, STACK, 0);
-	kpprof_walk(&w, pcs, 8);
+	checked_walk(&w, pcs, 8);
 	assert_int_equal(w.end, KPPROF_END_NO_PROGRESS);
 	/* r12 is known in the interrupted frame, and not in its caller. */
 	s.stack[0] = CODE + 0x401;
 	w = walk_from(&s, CODE, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(w.end, KPPROF_END_UNSUPPORTED);
 	/* Past what was copied of the stack, and where there is no memory. */
 	s.dumped = 4;
 	w = walk_from(&s, CODE, STACK + 8 * 4, 0);
-	kpprof_walk(&w, pcs, 8);
+	checked_walk(&w, pcs, 8);
 	assert_int_equal(w.end, KPPROF_END_NOT_DUMPED);
 	w = walk_from(&s, CODE, 0x1000, 0);
-	kpprof_walk(&w, pcs, 8);
+	checked_walk(&w, pcs, 8);
 	assert_int_equal(w.end, KPPROF_END_UNREADABLE);
 	/* A caller outside all code is none. */
 	s.dumped = STACK_WORDS;
 	s.stack[0] = 0x123456;
 	w = walk_from(&s, CODE, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 1);
+	assert_int_equal(checked_walk(&w, pcs, 8), 1);
 	assert_int_equal(w.end, KPPROF_END_NO_MAPPING);
 	s.map.flags = KPPROF_MAP_PENDING;
 	w = walk_from(&s, CODE, STACK, 0);
-	kpprof_walk(&w, pcs, 8);
+	checked_walk(&w, pcs, 8);
 	assert_int_equal(w.end, KPPROF_END_PENDING);
 	assert_int_equal(w.end_map, 0);
 }
@@ -322,7 +343,7 @@ static void test_too_deep(void **state)
 	for (unsigned int i = 0; i < STACK_WORDS; i++)
 		s.stack[i] = CODE + 0x10;
 	w = walk_from(&s, CODE, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 8);
+	assert_int_equal(checked_walk(&w, pcs, 8), 8);
 	assert_int_equal(w.end, KPPROF_END_TOO_DEEP);
 }
 
@@ -341,7 +362,7 @@ static void test_frame_pointer_without_rows(void **state)
 	s.stack[20] = 0;
 	s.stack[21] = 0; /* the outermost frame */
 	w = walk_from(&s, CODE + 0x50, STACK, STACK + 8 * 4);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(pcs[1], CODE + 0x10f);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 	assert_int_equal(w.guesses, 0);
@@ -364,16 +385,16 @@ static void test_leaf_without_frame(void **state)
 	s.code[0x40] = 0xc3;
 	s.stack[0] = CODE + 0x110;
 	w = walk_from(&s, CODE, STACK, STACK + 64);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(w.guesses, 0);
 	w = walk_from(&s, CODE + 0x40, STACK, STACK + 64);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(w.guesses, 0);
 	/* Between push and mov the return address is one word up. */
 	s.stack[0] = 0;
 	s.stack[1] = CODE + 0x110;
 	w = walk_from(&s, CODE + 1, STACK, STACK + 64);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(w.guesses, 0);
 }
 
@@ -396,18 +417,18 @@ static void test_guess_skips_leftovers(void **state)
 	s.stack[3] = CODE + 0x1030; /* possible, but not as good as the next */
 	s.stack[5] = CODE + 0x1020;
 	w = walk_from(&s, CODE + 0x20, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(pcs[1], CODE + 0x101f);
 	assert_int_equal(w.guesses, 1);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 	/* Without a better one the indirect call is taken; with none at all the stack ends. */
 	s.stack[5] = 0;
 	w = walk_from(&s, CODE + 0x20, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(pcs[1], CODE + 0x102f);
 	s.stack[3] = 0;
 	w = walk_from(&s, CODE + 0x20, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 1);
+	assert_int_equal(checked_walk(&w, pcs, 8), 1);
 	assert_int_equal(w.end, KPPROF_END_NO_ROWS);
 }
 
@@ -428,7 +449,7 @@ static void test_guess_through_tail_call(void **state)
 	memcpy(&s.code[0x211], &rel, 4);
 	s.stack[7] = CODE + 0x1010;
 	w = walk_from(&s, CODE + 0x20, STACK, 0);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(pcs[1], CODE + 0x100f);
 	assert_int_equal(w.guesses, 1);
 }
@@ -446,7 +467,7 @@ static void test_guess_is_bounded(void **state)
 		s.stack[i] = CODE + 0x1010;
 	call_rax(&s, CODE + 0x1010);
 	w = walk_from(&s, CODE + 0x20, STACK, 0);
-	assert_true(kpprof_walk(&w, pcs, 64) < 32);
+	assert_true(checked_walk(&w, pcs, 64) < 32);
 	assert_int_equal(w.end, KPPROF_END_NO_ROWS);
 }
 
@@ -501,7 +522,7 @@ static void test_frame_pointer_from_prologue(void **state)
 	fp_function(&s);
 	call_rax(&s, CODE + 0x510);
 	w = sleeps_at(&s, CODE + 0x310, STACK);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 3);
+	assert_int_equal(checked_walk(&w, pcs, 8), 3);
 	assert_int_equal(pcs[1], CODE + 0x4f7);
 	assert_int_equal(pcs[2], CODE + 0x50f);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
@@ -526,7 +547,7 @@ static void test_frame_pointer_is_searched(void **state)
 	s.stack[20] = CODE + 0x530; /* left over */
 	s.stack[30] = CODE + 0x520;
 	w = sleeps_at(&s, CODE + 0x310, STACK);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 3);
+	assert_int_equal(checked_walk(&w, pcs, 8), 3);
 	assert_int_equal(pcs[2], CODE + 0x51f);
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 	assert_int_equal(w.guesses, 1);
@@ -542,7 +563,7 @@ static void test_frame_pointer_stays_unknown(void **state)
 	space_init(&s);
 	fp_function(&s);
 	w = sleeps_at(&s, CODE + 0x310, STACK);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(w.end, KPPROF_END_NO_FP);
 	/* Part of a function that stands elsewhere has no prologue; what is before it is another's.
 	 */
@@ -555,7 +576,7 @@ static void test_frame_pointer_stays_unknown(void **state)
 	s.stack[0] = CODE + 0x610;
 	s.stack[8] = 0;
 	w = sleeps_at(&s, CODE + 0x310, STACK);
-	assert_int_equal(kpprof_walk(&w, pcs, 8), 2);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(w.end, KPPROF_END_NO_FP);
 }
 
