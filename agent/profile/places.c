@@ -79,9 +79,17 @@ static int64_t add_mapping(struct places *pl, const struct key *key, struct prof
 	return i;
 }
 
-static int64_t image_mapping(struct places *pl, const struct kpprof_map *map, struct image *image)
+static struct place_recent *recent_of(struct places *pl, const struct image *image, uint64_t offset)
 {
-	struct key key = {.image = (uintptr_t)image, .offset = map->offset};
+	uint64_t hash = ((uintptr_t)image + offset) * 0x9e3779b97f4a7c15ull;
+
+	return &pl->recent[hash >> (64 - PLACES_RECENT_BITS)];
+}
+
+static int64_t add_image_mapping(struct places *pl, const struct kpprof_map *map,
+				 struct image *image)
+{
+	const struct key key = {.image = (uintptr_t)image, .offset = map->offset};
 	struct profile_mapping m = {
 		.start = map->start,
 		.limit = map->end,
@@ -89,22 +97,25 @@ static int64_t image_mapping(struct places *pl, const struct kpprof_map *map, st
 		.file = image->path,
 		.build_id = image->build_id,
 	};
+	int64_t mapping = add_mapping(pl, &key, &m, PLACE_IMAGE, image);
 
-	uint64_t hash = (key.image + key.offset) * 0x9e3779b97f4a7c15ull;
-	struct place_recent *r = &pl->recent[hash >> (64 - PLACES_RECENT_BITS)];
-	int64_t mapping;
-
-	/* The profile has a reference to the image, so that no other one has its address. */
-	if (key.image == r->image && key.offset == r->offset)
-		return r->mapping;
-	mapping = add_mapping(pl, &key, &m, PLACE_IMAGE, image);
 	if (mapping >= 0)
-		*r = (struct place_recent){
+		*recent_of(pl, image, map->offset) = (struct place_recent){
 			.image = key.image,
 			.offset = key.offset,
 			.mapping = (uint32_t)mapping,
 		};
 	return mapping;
+}
+
+static int64_t image_mapping(struct places *pl, const struct kpprof_map *map, struct image *image)
+{
+	const struct place_recent *r = recent_of(pl, image, map->offset);
+
+	/* The profile has a reference to the image, so that no other one has its address. */
+	if (r->image == (uintptr_t)image && r->offset == map->offset)
+		return r->mapping;
+	return add_image_mapping(pl, map, image);
 }
 
 static int64_t anon_mapping(struct places *pl, pid_t pid, const struct kpprof_map *map)
