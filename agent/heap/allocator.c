@@ -16,21 +16,31 @@
 /* Images that are named when nothing was found. */
 enum { NAMES_SHOWN = 6 };
 
+/* A process that is not complete yet is looked at so often, for so long. */
+#define AGAIN_NS (20 * NSEC_PER_MSEC)
+#define START_NS (2 * NSEC_PER_SEC)
+
 /**
  * struct allocator_search - a search under way
  * @cb: NULL when cancelled: the open question is waited for, and that is all
  * @images: in the order of the search, one reference each
- * @main: the first one: the program
  * @at: which one is asked
+ * @loading: the process was not complete when its images were listed
+ * @timer: set while the process is left to go on, which is @waiting; @until then at the latest
  */
 struct allocator_search {
 	struct engine *engine;
+	pid_t pid;
 	allocator_cb cb;
 	void *ctx;
 	struct allocator *found;
 	struct image **images;
 	size_t n;
 	size_t at;
+	struct loop_timer timer;
+	bool loading;
+	bool waiting;
+	uint64_t until;
 };
 
 static void ask_next(struct allocator_search *s);
@@ -62,12 +72,19 @@ void allocators_forget(struct engine *e)
 	}
 }
 
+static bool same_file(const struct linkmap_file *a, const struct linkmap_file *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
 struct allocator *allocator_known(struct engine *e, pid_t pid)
 {
 	uint64_t started = process_started(pid);
+	struct linkmap_file program;
 
+	linkmap_program(pid, &program);
 	for (struct allocator *a = e->allocators; a; a = a->next)
-		if (a->pid == pid && a->started == started)
+		if (a->pid == pid && a->started == started && same_file(&a->program, &program))
 			return allocator_get(a);
 	return NULL;
 }
@@ -87,12 +104,21 @@ const char *allocator_describe(const struct allocator *a)
 	return a->nparts ? a->parts[0].image->path : "";
 }
 
-static void search_free(struct allocator_search *s)
+static void search_clear(struct allocator_search *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		image_put(s->images[i]);
 	free(s->images);
+	s->images = NULL;
+	s->n = s->at = 0;
 	allocator_put(s->found);
+	s->found = NULL;
+}
+
+static void search_free(struct allocator_search *s)
+{
+	search_clear(s);
+	loop_timer_clear(s->engine->loop, &s->timer);
 	engine_unuse(s->engine);
 	free(s);
 }
@@ -103,7 +129,7 @@ static void describe_failure(const struct allocator_search *s, struct buf *out)
 	buf_printf(out,
 		   "none of the %zu images of pid %d defines malloc and free (in .dynsym, .symtab "
 		   "or by DT_SYMTAB)",
-		   s->n, (int)s->found->pid);
+		   s->n, (int)s->pid);
 	for (size_t i = 0; i < s->n && i < NAMES_SHOWN; i++)
 		buf_printf(out, "%s%s", i ? ", " : ": ", s->images[i]->path);
 	if (s->n > NAMES_SHOWN)
@@ -111,13 +137,35 @@ static void describe_failure(const struct allocator_search *s, struct buf *out)
 	buf_append(out, "", 1);
 }
 
+/*
+ * Whether the answer would be about a process that is not what it is going to be: not all is mapped
+ * yet, or execve(2) came in between. Then the search begins again, a little later.
+ */
+static bool wait_for_program(struct allocator_search *s, int err)
+{
+	struct linkmap_file program;
+
+	if ((err && err != -ENOENT) || loop_now() >= s->until)
+		return false;
+	linkmap_program(s->pid, &program);
+	if (same_file(&s->found->program, &program) && !s->loading)
+		return false;
+	s->waiting = true;
+	loop_timer_set(s->engine->loop, &s->timer, AGAIN_NS);
+	return true;
+}
+
 static void finish(struct allocator_search *s, int err)
 {
 	_cleanup_buf_ struct buf where = {0};
 	struct allocator *a = NULL;
 
+	if (wait_for_program(s, err))
+		return;
 	if (err == -ENOENT)
 		describe_failure(s, &where);
+	if (err == -ENOENT && s->loading)
+		err = -EAGAIN;
 	if (!err) {
 		a = take_ptr(s->found);
 		a->next = s->engine->allocators;
@@ -223,7 +271,7 @@ static int order_images(struct allocator_search *s, const struct maps *maps)
 	return 0;
 }
 
-static int search_prepare(struct allocator_search *s, pid_t pid)
+static int search_prepare(struct allocator_search *s)
 {
 	struct maps *maps;
 	int err;
@@ -232,14 +280,31 @@ static int search_prepare(struct allocator_search *s, pid_t pid)
 	if (!s->found)
 		return -ENOMEM;
 	s->found->refs = 1;
-	s->found->pid = pid;
-	s->found->started = process_started(pid);
-	err = maps_read(s->engine->store, pid, &maps);
+	s->found->pid = s->pid;
+	s->found->started = process_started(s->pid);
+	linkmap_program(s->pid, &s->found->program);
+	s->loading = linkmap_is_loading(s->pid);
+	err = maps_read(s->engine->store, s->pid, &maps);
 	if (err)
 		return err;
 	err = order_images(s, maps);
 	maps_put(maps);
 	return err;
+}
+
+static void search_again(struct loop_timer *t)
+{
+	struct allocator_search *s =
+		(struct allocator_search *)((char *)t - offsetof(struct allocator_search, timer));
+	int err;
+
+	s->waiting = false;
+	search_clear(s);
+	err = search_prepare(s);
+	if (err)
+		finish(s, err);
+	else
+		ask_next(s);
 }
 
 int allocator_find(struct engine *e, pid_t pid, allocator_cb cb, void *ctx,
@@ -253,14 +318,17 @@ int allocator_find(struct engine *e, pid_t pid, allocator_cb cb, void *ctx,
 	s->engine = e;
 	s->cb = cb;
 	s->ctx = ctx;
+	s->pid = pid;
+	s->timer.cb = search_again;
+	s->until = loop_now() + START_NS;
 	engine_use(e);
-	err = search_prepare(s, pid);
+	err = search_prepare(s);
 	/* With nothing to ask there is nothing that could answer from the loop. */
 	while (!err && s->at < s->n && image_alloc(s->images[s->at], answered, s))
 		s->at++;
 	if (!err && s->at == s->n)
 		err = -ENOENT;
-	if (err) {
+	if (err && !wait_for_program(s, err)) {
 		search_free(s);
 		return err;
 	}
@@ -270,6 +338,9 @@ int allocator_find(struct engine *e, pid_t pid, allocator_cb cb, void *ctx,
 
 void allocator_cancel(struct allocator_search *s)
 {
-	if (s)
-		s->cb = NULL;
+	if (!s)
+		return;
+	s->cb = NULL;
+	if (s->waiting)
+		search_free(s);
 }

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "../image/allocfuncs.h"
+#include "linkmap.h"
 
 struct allocator_search;
 struct engine;
@@ -36,6 +37,7 @@ struct allocator_part {
  * @refs: holders
  * @pid: of the process
  * @started: when it started, which tells it from a later one with that pid
+ * @program: which program it runs: execve(2) keeps the process and changes that
  * @parts: the image with malloc first
  * @nparts: how many
  */
@@ -44,6 +46,7 @@ struct allocator {
 	unsigned int refs;
 	pid_t pid;
 	uint64_t started;
+	struct linkmap_file program;
 	struct allocator_part parts[ALLOCATOR_PARTS];
 	size_t nparts;
 };
@@ -52,13 +55,17 @@ struct allocator {
  * typedef allocator_cb - the search is over
  * @ctx: the caller's
  * @a: what was found, one reference is the callee's; NULL for none
- * @err: 0; -ENOENT when there is none; -errno
+ * @err: 0; -ENOENT when there is none; -EAGAIN when there is none yet; -errno
  * @where: for people: where it was looked for
  */
 typedef void (*allocator_cb)(void *ctx, struct allocator *a, int err, const char *where);
 
 /**
  * allocator_find() - look for the allocator of a process
+ *
+ * A process that its dynamic linker still puts together is looked at again until that is done, for
+ * two seconds at most.
+ *
  * @e: engine; remembers what was found for a while
  * @pid: process
  * @cb: called once, from the loop

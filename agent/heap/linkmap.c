@@ -4,7 +4,9 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "../engine/find.h"
@@ -39,8 +41,8 @@ static int read_auxv(pid_t pid, uint64_t *phdr, uint64_t *phnum)
 	return err ? err : *phdr && *phnum && *phnum <= PHDRS_MAX ? 0 : -ENOENT;
 }
 
-/* The program's dynamic section. */
-static int find_dynamic(pid_t pid, uint64_t *addr)
+/* The program's dynamic section; @linked: it asks for a dynamic linker. */
+static int find_dynamic(pid_t pid, uint64_t *addr, bool *linked)
 {
 	uint64_t at, n, bias = 0, dynamic = 0;
 	Elf64_Phdr ph[PHDRS_MAX];
@@ -53,11 +55,13 @@ static int find_dynamic(pid_t pid, uint64_t *addr)
 			bias = at - ph[i].p_vaddr;
 		if (ph[i].p_type == PT_DYNAMIC)
 			dynamic = ph[i].p_vaddr;
+		*linked |= ph[i].p_type == PT_INTERP;
 	}
 	*addr = dynamic + bias;
 	return err ? err : dynamic ? 0 : -ENOENT;
 }
 
+/* Where struct r_debug is; 0 as long as the dynamic linker has not said it. */
 static int find_debug(pid_t pid, uint64_t dynamic, uint64_t *addr)
 {
 	for (unsigned int i = 0; i < DYNAMIC_MAX; i++) {
@@ -67,7 +71,7 @@ static int find_debug(pid_t pid, uint64_t dynamic, uint64_t *addr)
 			return -EFAULT;
 		if (d.d_tag == DT_NULL)
 			break;
-		if (d.d_tag == DT_DEBUG && d.d_un.d_ptr) {
+		if (d.d_tag == DT_DEBUG) {
 			*addr = d.d_un.d_ptr;
 			return 0;
 		}
@@ -112,13 +116,14 @@ int linkmap_read(pid_t pid, struct buf *out)
 {
 	_cleanup_buf_ struct buf entries = {0};
 	uint64_t dynamic, debug, next;
+	bool linked = false;
 	struct r_debug r;
-	int err = find_dynamic(pid, &dynamic);
+	int err = find_dynamic(pid, &dynamic, &linked);
 
 	if (!err)
 		err = find_debug(pid, dynamic, &debug);
 	if (!err)
-		err = read_target(pid, debug, &r, sizeof(r));
+		err = debug ? read_target(pid, debug, &r, sizeof(r)) : -ENOENT;
 	if (!err)
 		err = read_entries(pid, &entries);
 	if (err)
@@ -135,4 +140,36 @@ int linkmap_read(pid_t pid, struct buf *out)
 		next = (uint64_t)m.l_next;
 	}
 	return out->error;
+}
+
+int linkmap_program(pid_t pid, struct linkmap_file *out)
+{
+	struct stat st;
+	char path[32];
+
+	*out = (struct linkmap_file){0};
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	if (stat(path, &st))
+		return -errno;
+	*out = (struct linkmap_file){.dev = st.st_dev, .ino = st.st_ino};
+	return 0;
+}
+
+bool linkmap_is_loading(pid_t pid)
+{
+	uint64_t phdr, phnum, dynamic, debug;
+	struct linkmap_file program;
+	bool linked = false;
+	struct r_debug r;
+
+	/* execve(2) puts the program in place first, and its auxiliary vector last. */
+	if (read_auxv(pid, &phdr, &phnum))
+		return !linkmap_program(pid, &program);
+	if (find_dynamic(pid, &dynamic, &linked) || !linked || find_debug(pid, dynamic, &debug))
+		return false;
+	if (!debug)
+		return true;
+	/* glibc begins with its version, musl ends with it */
+	return !read_target(pid, debug, &r, sizeof(r)) &&
+	       (!r.r_version || !r.r_map || r.r_state != RT_CONSISTENT);
 }

@@ -3,6 +3,7 @@
 #ifndef KPPROF_LINKMAP_H
 #define KPPROF_LINKMAP_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "../base/buf.h"
@@ -24,5 +25,17 @@ struct linkmap_file {
  * Return: 0; -ENOENT for a program without a dynamic linker; -ESRCH; -ENOMEM, -errno.
  */
 int linkmap_read(pid_t pid, struct buf *out);
+
+/** linkmap_program() - the file that a process executes; 0, or -errno with @out all zero */
+int linkmap_program(pid_t pid, struct linkmap_file *out);
+
+/**
+ * linkmap_is_loading() - whether the dynamic linker of a process still puts it together
+ * @pid: process
+ *
+ * So it is from execve(2) on until the first instruction of the program runs, and while dlopen(3)
+ * or dlclose(3) are at work. What the list has by then is in the right order, but not all there is.
+ */
+bool linkmap_is_loading(pid_t pid);
 
 #endif /* KPPROF_LINKMAP_H */

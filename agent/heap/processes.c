@@ -125,6 +125,9 @@ static void found(void *ctx, struct allocator *a, int err, const char *where)
 	}
 	p->watch->error = err;
 	log_info("no allocator: %s", *where ? where : strerror(-err));
+	/* The next rescan looks again. */
+	if (err == -EAGAIN)
+		heap_process_remove(p->watch, p);
 }
 
 int heap_process_add(struct heap_watch *w, pid_t pid)

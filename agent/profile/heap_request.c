@@ -228,7 +228,7 @@ static void found(void *ctx, struct allocator *a, int err, const char *where)
 
 	r->search = NULL;
 	r->allocator = a;
-	if (err == -ENOENT) {
+	if (err == -ENOENT || err == -EAGAIN) {
 		http_reply_error(r->req, 409, "no allocator was found: %s; mode=growth needs none",
 				 where);
 		request_free(r);
