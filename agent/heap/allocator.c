@@ -178,24 +178,31 @@ static void finish(struct allocator_search *s, int err)
 	search_free(s);
 }
 
-static bool defines(const struct alloc_func *funcs, size_t n, enum alloc_kind kind, bool cxx)
+/* @family: 0, ALLOC_CXX or ALLOC_OWN */
+static bool defines(const struct alloc_func *funcs, size_t n, enum alloc_kind kind, uint32_t family)
 {
 	for (size_t i = 0; i < n; i++)
-		if (funcs[i].kind == kind && !(funcs[i].flags & ALLOC_CXX) == !cxx)
+		if (funcs[i].kind == kind && (funcs[i].flags & (ALLOC_CXX | ALLOC_OWN)) == family)
 			return true;
 	return false;
+}
+
+static bool has_own(const struct alloc_func *funcs, size_t n)
+{
+	return defines(funcs, n, ALLOC_SIZE, ALLOC_OWN) && defines(funcs, n, ALLOC_FREE, ALLOC_OWN);
 }
 
 static int add_part(struct allocator *a, struct image *image, const struct alloc_func *funcs,
 		    size_t n)
 {
-	struct allocator_part *p;
+	struct allocator_part *p = a->parts;
 
 	if (a->nparts == ALLOCATOR_PARTS)
 		return -E2BIG;
-	/* The image with malloc comes last in the search, and first in the list. */
-	memmove(a->parts + 1, a->parts, a->nparts * sizeof(*p));
-	p = a->parts;
+	/* The image with malloc comes last in the search. */
+	if (a->nparts && has_own(p->funcs, p->n))
+		p++;
+	memmove(p + 1, p, (size_t)(a->parts + a->nparts - p) * sizeof(*p));
 	*p = (struct allocator_part){.funcs = malloc(n * sizeof(*funcs)), .n = n};
 	a->nparts++;
 	p->image = image_ref(image);
@@ -209,7 +216,8 @@ static void answered(void *ctx, const struct alloc_func *funcs, size_t n, int st
 {
 	struct allocator_search *s = ctx;
 	struct image *image = s->images[s->at];
-	bool whole = defines(funcs, n, ALLOC_SIZE, false) && defines(funcs, n, ALLOC_FREE, false);
+	bool whole = defines(funcs, n, ALLOC_SIZE, 0) && defines(funcs, n, ALLOC_FREE, 0);
+	bool last = s->found && s->found->nparts == ALLOCATOR_PARTS - 1;
 	int err = 0;
 
 	(void)status; /* an image that cannot be read defines nothing */
@@ -219,7 +227,8 @@ static void answered(void *ctx, const struct alloc_func *funcs, size_t n, int st
 	}
 	/* Only a program's own operator new is known not to go through malloc, or counts for what
 	 * it gets from there. */
-	if (whole || (!s->at && defines(funcs, n, ALLOC_SIZE, true)))
+	if (whole || (!s->at && defines(funcs, n, ALLOC_SIZE, ALLOC_CXX)) ||
+	    (!last && has_own(funcs, n)))
 		err = add_part(s->found, image, funcs, n);
 	if (whole || err) {
 		finish(s, err);

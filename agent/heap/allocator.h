@@ -2,7 +2,8 @@
 /*
  * Which allocator a process uses: the first definition of malloc in the order in which its dynamic
  * linker looks (the program itself, preloads, libraries), with the functions that belong to it. A
- * program's own operator new counts as well.
+ * program's own operator new counts as well, and so does an allocator with names of its own,
+ * wherever it is.
  */
 #ifndef KPPROF_ALLOCATOR_H
 #define KPPROF_ALLOCATOR_H
@@ -19,7 +20,7 @@ struct allocator_search;
 struct engine;
 struct image;
 
-enum { ALLOCATOR_PARTS = 2 };
+enum { ALLOCATOR_PARTS = 3 };
 
 /**
  * struct allocator_part - functions in one image
@@ -38,7 +39,7 @@ struct allocator_part {
  * @pid: of the process
  * @started: when it started, which tells it from a later one with that pid
  * @program: which program it runs: execve(2) keeps the process and changes that
- * @parts: the image with malloc first
+ * @parts: the image with an allocator's own names first, if there is one, then that with malloc
  * @nparts: how many
  */
 struct allocator {

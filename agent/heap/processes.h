@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "module.h"
+#include "allocator.h"
 
 struct allocator;
 struct allocator_search;
@@ -33,7 +34,7 @@ struct heap_process {
 	pid_t pid;
 	struct allocator *allocator;
 	struct allocator_search *search;
-	struct heap_probes *probes[2];
+	struct heap_probes *probes[ALLOCATOR_PARTS];
 	struct heap_probed probed;
 	uint64_t cpu_ns;
 };

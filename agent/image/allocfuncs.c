@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ static const struct known {
 	uint8_t kind;
 	uint8_t flags;
 } known[] = {
+	/* An allocator with names of its own has these, with its prefix. */
 	{"malloc", ALLOC_SIZE, 0},
 	{"calloc", ALLOC_ARRAY, 0},
 	{"realloc", ALLOC_RESIZE, 0},
@@ -41,6 +43,12 @@ static const struct known {
 	{"memalign", ALLOC_ALIGNED, 0},
 	{"valloc", ALLOC_SIZE, 0},
 	{"pvalloc", ALLOC_SIZE, 0},
+	/* jemalloc's own, with flags behind: programs that are built for it call nothing else. */
+	{"mallocx", ALLOC_SIZE, 0},
+	{"rallocx", ALLOC_RESIZE, 0},
+	{"dallocx", ALLOC_FREE, 0},
+	{"sdallocx", ALLOC_FREE, 0},
+	/* Only the plain ones have other names. */
 	{"__libc_malloc", ALLOC_SIZE, 0},
 	{"__libc_calloc", ALLOC_ARRAY, 0},
 	{"__libc_realloc", ALLOC_RESIZE, 0},
@@ -66,30 +74,79 @@ static const struct known {
 	{"_ZdaPvmSt11align_val_t", ALLOC_FREE, ALLOC_CXX},
 	{"_ZdlPvSt11align_val_tRKSt9nothrow_t", ALLOC_FREE, ALLOC_CXX},
 	{"_ZdaPvSt11align_val_tRKSt9nothrow_t", ALLOC_FREE, ALLOC_CXX},
-	/* jemalloc's own, with flags behind: programs that are built for it call nothing else. */
-	{"mallocx", ALLOC_SIZE, 0},
-	{"rallocx", ALLOC_RESIZE, 0},
-	{"dallocx", ALLOC_FREE, 0},
-	{"sdallocx", ALLOC_FREE, 0},
 };
 
+enum { NAME_MALLOC = 0, NAME_LIBC_MALLOC = 15, NAME_NEW = 20, PREFIX_MAX = 16 };
+
 /* Where the image defines each known name; 0 for those that it does not. */
-struct found {
+struct places {
 	struct {
 		uint64_t start;
 		uint64_t end;
 	} at[ARRAY_SIZE(known)];
 };
 
+/**
+ * struct found - what the names of an image tell
+ * @plain: the names as they stand in the list
+ * @own: those with the prefix
+ * @prefix: an allocator's own, "" for none
+ */
+struct found {
+	struct places plain;
+	struct places own;
+	char prefix[PREFIX_MAX];
+};
+
+static void take_known(struct places *p, size_t n, const char *name, size_t len, uint64_t start,
+		       uint64_t end)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(known[i].name) == len && memcmp(known[i].name, name, len) == 0) {
+			p->at[i].start = start;
+			p->at[i].end = end;
+		}
+}
+
+/* The length of what stands in front of one of jemalloc's names; 0 for nothing. */
+static size_t prefix_len(const char *name, size_t len)
+{
+	static const char *const telling[] = {"sdallocx", "dallocx", "mallctl"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(telling); i++) {
+		size_t n = strlen(telling[i]);
+
+		if (len >= n && memcmp(name + len - n, telling[i], n) == 0)
+			return len - n;
+	}
+	return 0;
+}
+
 static void take_name(void *ctx, const char *name, size_t len, uint64_t start, uint64_t end)
 {
 	struct found *f = ctx;
+	size_t n = prefix_len(name, len);
 
+	take_known(&f->plain, ARRAY_SIZE(known), name, len, start, end);
+	if (n && n < sizeof(f->prefix) && !*f->prefix)
+		memcpy(f->prefix, name, n);
+}
+
+static void take_own_name(void *ctx, const char *name, size_t len, uint64_t start, uint64_t end)
+{
+	struct found *f = ctx;
+	size_t n = strlen(f->prefix);
+
+	if (len > n && memcmp(name, f->prefix, n) == 0)
+		take_known(&f->own, NAME_LIBC_MALLOC, name + n, len - n, start, end);
+}
+
+/* Names with a prefix for functions that have plain names as well say nothing new. */
+static void drop_aliases(struct found *f)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (strlen(known[i].name) == len && memcmp(known[i].name, name, len) == 0) {
-			f->at[i].start = start;
-			f->at[i].end = end;
-		}
+		if (f->own.at[i].start == f->plain.at[i].start)
+			f->own.at[i].start = 0;
 }
 
 static int find_names(struct elf_image *img, struct found *f)
@@ -103,7 +160,10 @@ static int find_names(struct elf_image *img, struct found *f)
 		n = symtab_add(&t, img, ".symtab");
 	if (n >= 0)
 		symtab_each(&t, take_name, f);
+	if (n >= 0 && *f->prefix)
+		symtab_each(&t, take_own_name, f);
 	symtab_deinit(&t);
+	drop_aliases(f);
 	return n < 0 ? (int)n : 0;
 }
 
@@ -124,9 +184,9 @@ struct tables {
 };
 
 static int add_function(struct elf_image *img, const struct tables *t, const struct known *k,
-			uint64_t start, uint64_t end, struct buf *out)
+			const char *prefix, uint64_t start, uint64_t end, struct buf *out)
 {
-	struct alloc_func func = {.kind = k->kind, .flags = k->flags};
+	struct alloc_func func = {.kind = k->kind, .flags = k->flags | (*prefix ? ALLOC_OWN : 0)};
 	struct probe_function f = {
 		.img = img,
 		.fdes = &t->fdes,
@@ -143,7 +203,7 @@ static int add_function(struct elf_image *img, const struct tables *t, const str
 	func.end = func.start + (end - start);
 	f.start = func.start;
 	f.end = func.end;
-	memcpy(func.name, k->name, strlen(k->name) + 1);
+	snprintf(func.name, sizeof(func.name), "%s%s", prefix, k->name);
 	err = probe_sites_find(&f, &func.sites);
 	if (err == -ENOMEM)
 		return err;
@@ -223,21 +283,39 @@ static void drop_forwarders(struct buf *out)
 	out->len = kept * sizeof(*f);
 }
 
+static int add_functions(struct elf_image *img, const struct tables *t, const struct places *p,
+			 const char *prefix, struct buf *out)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known) && !err; i++)
+		if (p->at[i].start)
+			err = add_function(img, t, &known[i], prefix, p->at[i].start, p->at[i].end,
+					   out);
+	return err;
+}
+
+static bool allocates(const struct found *f)
+{
+	return f->plain.at[NAME_MALLOC].start || f->plain.at[NAME_LIBC_MALLOC].start ||
+	       f->plain.at[NAME_NEW].start || f->own.at[NAME_MALLOC].start;
+}
+
 int alloc_funcs_find(struct elf_image *img, struct buf *out)
 {
 	struct tables t = {0};
 	struct found found = {0};
 	int err = find_names(img, &found);
 
-	if (err || (!found.at[0].start && !found.at[11].start && !found.at[16].start))
+	if (err || !allocates(&found))
 		return err;
 	err = fdes_read(img, &t.fdes);
 	if (!err)
 		err = plt_read(img, &t.slots);
-	for (size_t i = 0; i < ARRAY_SIZE(known) && !err; i++)
-		if (found.at[i].start)
-			err = add_function(img, &t, &known[i], found.at[i].start, found.at[i].end,
-					   out);
+	if (!err && found.own.at[NAME_MALLOC].start)
+		err = add_functions(img, &t, &found.own, found.prefix, out);
+	if (!err)
+		err = add_functions(img, &t, &found.plain, "", out);
 	if (!err)
 		drop_forwarders(out);
 	buf_deinit(&t.fdes);

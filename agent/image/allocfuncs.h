@@ -23,11 +23,12 @@ enum alloc_kind {
 	ALLOC_KINDS
 };
 
-enum { ALLOC_FUNCS_MAX = 56, ALLOC_NAME_MAX = 40 };
+enum { ALLOC_FUNCS_MAX = 64, ALLOC_NAME_MAX = 40 };
 
 /* Bits of struct alloc_func.flags. */
 enum {
 	ALLOC_CXX = 1,	  /* operator new or delete */
+	ALLOC_OWN = 4,	  /* of an allocator that the program calls by names of its own */
 	ALLOC_LEAVES = 2, /* jumps to another one of these: to resize no block, or to align to what
 			     malloc aligns to anyway */
 };
@@ -53,8 +54,12 @@ struct alloc_func {
 /**
  * alloc_funcs_find() - all of an image
  * @img: the image
- * @out: struct alloc_func are appended, each function once; nothing when it defines no malloc and
- *	no operator new
+ * @out: struct alloc_func are appended, each function once, those of an allocator with names of its
+ *	own first; nothing when it defines no malloc and no operator new
+ *
+ * Names of its own are those of a jemalloc that was configured with --with-jemalloc-prefix:
+ *je_malloc in Redis, _rjem_malloc in Rust programs. Any prefix will do: it is what stands in front
+ *of mallctl, dallocx and sdallocx, which no other allocator has.
  *
  * Return: 0 or -ENOMEM.
  */
