@@ -103,7 +103,27 @@ static void zero_record(struct bpf_code *c)
 #define PENDING(field) (int)offsetof(struct pending, field)
 #define STATE(field)   (int)offsetof(struct state, field)
 
-/* @reg = bytes asked for; overflowing products are what the allocator refuses. */
+/* No program has so many bytes of addresses: what asks for more is refused. */
+enum { SIZE_BITS = 47 };
+
+/* Ends the program when the product of @reg and register 1 has no room in 64 bits; else that is
+ * @reg. */
+static void multiply(struct bpf_code *c, uint8_t reg)
+{
+	unsigned int fits, zero;
+
+	bpf_move(c, BPF_REG_2, reg);
+	bpf_emit(c, BPF_ALU64 | BPF_MUL | BPF_X, reg, BPF_REG_1, 0, 0);
+	zero = bpf_jump(c, BPF_JEQ, BPF_REG_1, 0);
+	bpf_move(c, BPF_REG_3, reg);
+	bpf_emit(c, BPF_ALU64 | BPF_DIV | BPF_X, BPF_REG_3, BPF_REG_1, 0, 0);
+	fits = bpf_emit(c, BPF_JMP | BPF_JEQ | BPF_X, BPF_REG_3, BPF_REG_2, 0, 0);
+	bpf_end_if(c, BPF_JA, 0, 0);
+	bpf_land(c, fits);
+	bpf_land(c, zero);
+}
+
+/* @reg = bytes asked for; ends the program when no allocator has so many. */
 static void get_size(struct bpf_code *c, enum alloc_kind kind, uint8_t reg)
 {
 	static const struct {
@@ -115,10 +135,13 @@ static void get_size(struct bpf_code *c, enum alloc_kind kind, uint8_t reg)
 	};
 
 	bpf_load(c, reg, REGS, args[kind].first);
-	if (!args[kind].second)
-		return;
-	bpf_load(c, BPF_REG_1, REGS, args[kind].second);
-	bpf_emit(c, BPF_ALU64 | BPF_MUL | BPF_X, reg, BPF_REG_1, 0, 0);
+	if (args[kind].second) {
+		bpf_load(c, BPF_REG_1, REGS, args[kind].second);
+		multiply(c, reg);
+	}
+	bpf_move(c, BPF_REG_1, reg);
+	bpf_emit(c, BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_1, 0, 0, SIZE_BITS);
+	bpf_end_if(c, BPF_JNE, BPF_REG_1, 0);
 }
 
 /* The block at di is gone, if it is a sample. */

@@ -4,7 +4,7 @@
 # What tests of heap profiles share: profiles of programs that count their own allocations, beside the truth. Sourced
 # behind lib.sh.
 
-sites='site_(small|medium|large|cleared|resized|aligned|stored|new|leak|noise)'
+sites='site_(small|medium|large|cleared|resized|aligned|stored|new|leak|noise|refused)'
 
 # heap_case NAME RATE COMMAND...: sets profile. Sampling has its error, and on a machine that is too busy records
 # are lost: another try is allowed.
