@@ -20,9 +20,12 @@ static bool is_port(const char *s)
 	return !*s || (*s == ':' && s[1 + strspn(s + 1, "0123456789")] == '\0');
 }
 
-/* The text in brackets, perhaps with the scope of a link-local address, which is the client's. */
+/* The text in brackets, perhaps with the scope of a link-local address, which is the client's
+ * (RFC 6874). */
 static bool is_ipv6(const char *host)
 {
+	static const char scope[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~%";
 	char text[INET6_ADDRSTRLEN];
 	const char *end = strchr(host, ']');
 	struct in6_addr addr;
@@ -31,7 +34,7 @@ static bool is_ipv6(const char *host)
 	if (host[0] != '[' || !end || !is_port(end + 1))
 		return false;
 	len = strcspn(host + 1, "%]");
-	if (len >= sizeof(text))
+	if (len >= sizeof(text) || host + 1 + len + strspn(host + 1 + len, scope) != end)
 		return false;
 	memcpy(text, host + 1, len);
 	text[len] = '\0';

@@ -48,12 +48,13 @@ static int memory_read(void *ctx, __u64 addr, __u64 *val)
 }
 
 /* What a walk finds is the same with a memo, whether that knows nothing yet or all of it. */
-static void same_with_memo(const struct kpprof_walk *first, const __u64 *frames, unsigned int n)
+static void same_with_memo(const struct kpprof_walk *from, const struct kpprof_walk *first,
+			   const __u64 *frames, unsigned int n)
 {
 	__u64 memo[KPPROF_MEMO_SIZE] = {0}, again[FRAMES];
 
 	for (int i = 0; i < 2; i++) {
-		struct kpprof_walk w = *first;
+		struct kpprof_walk w = *from;
 
 		w.memo = memo;
 		if (kpprof_walk(&w, again, FRAMES) != n || w.end != first->end ||
@@ -64,7 +65,7 @@ static void same_with_memo(const struct kpprof_walk *first, const __u64 *frames,
 	for (unsigned int i = 0; i < KPPROF_MEMO_SIZE; i++)
 		memo[i] |= 0xffff;
 	{
-		struct kpprof_walk w = *first;
+		struct kpprof_walk w = *from;
 
 		w.memo = memo;
 		kpprof_walk(&w, again, FRAMES);
@@ -86,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		 .end = CODE + CODE_BYTES,
 		 .offset = CODE_BYTES / 2},
 	};
-	struct kpprof_walk w = {.maps = maps, .read = memory_read};
+	struct kpprof_walk w = {.maps = maps, .read = memory_read}, from;
 	struct memory m;
 	__u64 frames[FRAMES];
 	unsigned int n;
@@ -113,11 +114,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.regs[KPPROF_REG_FP] = in.fp & 1 ? in.fp : STACK + in.fp % 4096;
 	w.only_sp = in.only_sp & 1;
 	kpprof_rows_check(&rows);
+	from = w;
 	n = kpprof_walk(&w, frames, FRAMES);
 	/* Each frame costs a bounded number of reads, and guessing has a budget of its own. */
 	if (n > FRAMES || w.end >= KPPROF_ENDS_N || m.reads > 4096 + FRAMES * 20 ||
 	    (w.end == KPPROF_END_PENDING && w.end_map >= w.nmaps))
 		abort();
-	same_with_memo(&w, frames, n);
+	same_with_memo(&from, &w, frames, n);
 	return 0;
 }

@@ -22,11 +22,24 @@
 static void test_host(void **state)
 {
 	static const char *const good[] = {
-		"127.0.0.1",	  "127.0.0.1:6060", "203.0.113.7:1",  "[::1]",
-		"[::1]:6060",	  "localhost",	    "LocalHost:6060", "[fe80::1%25eth0]:6060",
-		"[fe80::1%eth0]", "box.lan",	    "BOX.lan:6060",   "nas",
+		"[fe80::1%eth0.5]:6060",
+		"[fe80::1%25wlan-0]",
+		"127.0.0.1",
+		"127.0.0.1:6060",
+		"203.0.113.7:1",
+		"[::1]",
+		"[::1]:6060",
+		"localhost",
+		"LocalHost:6060",
+		"[fe80::1%25eth0]:6060",
+		"[fe80::1%eth0]",
+		"box.lan",
+		"BOX.lan:6060",
+		"nas",
 	};
 	static const char *const bad[] = {
+		"[fe80::1%a b]",
+		"[::1%eth0/x]:80",
 		"",
 		"evil.example",
 		"evil.example:6060",
