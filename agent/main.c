@@ -265,10 +265,10 @@ int main(int argc, char **argv)
 	}
 	if (!options_valid(&o, &cfg))
 		return EXIT_USAGE;
-	/* Memory is given back at once: copies of stacks and what is larger are mapped, and one
-	 * arena is enough. */
+	/* Memory is given back when a capture ends: large blocks are mapped, and one arena is
+	 * enough. Copies of stacks are smaller: each sample has one, for a moment. */
 	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MMAP_THRESHOLD, 32 << 10);
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	raise_limits();
 	memory_limit(cfg.settings.memory_mb);
 	if (cfg.settings.nice)
