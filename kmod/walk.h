@@ -88,8 +88,7 @@ enum kpprof_end {
  *	kernel NULL for the current thread's memory, with page faults disabled
  * @ctx: for @read
  * @memo: KPPROF_MEMO_SIZE words, zero at first, in which walks remember the rules of places in
- *	@maps; several may at a time. Whoever changes @maps fills it with zeros. NULL for none,
- *which is slow
+ *	@maps; several may at a time. Whoever changes @maps zeroes it. NULL for none: slower
  * @end: out: why the walk stopped
  * @end_map: out: index of the mapping whose rows are awaited, for KPPROF_END_PENDING
  * @guesses: out: frames that were found by searching for a return address

@@ -7,10 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "module.h"
 #include "allocator.h"
+#include "module.h"
 
-struct allocator;
 struct allocator_search;
 struct heap_probes;
 struct heap_watch;

@@ -25,6 +25,9 @@ static const uint32_t args_of[ALLOC_KINDS] = {
 	[ALLOC_FREE] = 1u << REG_DI,
 };
 
+/* What other code asks for by name. */
+enum { NAME_MALLOC, NAME_LIBC_MALLOC = 15, NAME_NEW = 20, PREFIX_MAX = 16 };
+
 /* Plain names first: of two names for one function the first in this list is taken. */
 static const struct known {
 	const char *name;
@@ -32,7 +35,7 @@ static const struct known {
 	uint8_t flags;
 } known[] = {
 	/* An allocator with names of its own has these, with its prefix. */
-	{"malloc", ALLOC_SIZE, 0},
+	[NAME_MALLOC] = {"malloc", ALLOC_SIZE, 0},
 	{"calloc", ALLOC_ARRAY, 0},
 	{"realloc", ALLOC_RESIZE, 0},
 	{"reallocarray", ALLOC_RESIZE_ARRAY, 0},
@@ -49,12 +52,12 @@ static const struct known {
 	{"dallocx", ALLOC_FREE, 0},
 	{"sdallocx", ALLOC_FREE, 0},
 	/* Only the plain ones have other names. */
-	{"__libc_malloc", ALLOC_SIZE, 0},
+	[NAME_LIBC_MALLOC] = {"__libc_malloc", ALLOC_SIZE, 0},
 	{"__libc_calloc", ALLOC_ARRAY, 0},
 	{"__libc_realloc", ALLOC_RESIZE, 0},
 	{"__libc_free", ALLOC_FREE, 0},
 	{"__libc_memalign", ALLOC_ALIGNED, 0},
-	{"_Znwm", ALLOC_SIZE, ALLOC_CXX},
+	[NAME_NEW] = {"_Znwm", ALLOC_SIZE, ALLOC_CXX},
 	{"_Znam", ALLOC_SIZE, ALLOC_CXX},
 	{"_ZnwmRKSt9nothrow_t", ALLOC_SIZE, ALLOC_CXX},
 	{"_ZnamRKSt9nothrow_t", ALLOC_SIZE, ALLOC_CXX},
@@ -76,10 +79,8 @@ static const struct known {
 	{"_ZdaPvSt11align_val_tRKSt9nothrow_t", ALLOC_FREE, ALLOC_CXX},
 };
 
-enum { NAME_MALLOC = 0, NAME_LIBC_MALLOC = 15, NAME_NEW = 20, PREFIX_MAX = 16 };
-
 /* Where the image defines each known name; 0 for those that it does not. */
-struct places {
+struct definitions {
 	struct {
 		uint64_t start;
 		uint64_t end;
@@ -93,13 +94,13 @@ struct places {
  * @prefix: an allocator's own, "" for none
  */
 struct found {
-	struct places plain;
-	struct places own;
+	struct definitions plain;
+	struct definitions own;
 	char prefix[PREFIX_MAX];
 };
 
-static void take_known(struct places *p, size_t n, const char *name, size_t len, uint64_t start,
-		       uint64_t end)
+static void take_known(struct definitions *p, size_t n, const char *name, size_t len,
+		       uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strlen(known[i].name) == len && memcmp(known[i].name, name, len) == 0) {
@@ -283,7 +284,7 @@ static void drop_forwarders(struct buf *out)
 	out->len = kept * sizeof(*f);
 }
 
-static int add_functions(struct elf_image *img, const struct tables *t, const struct places *p,
+static int add_functions(struct elf_image *img, const struct tables *t, const struct definitions *p,
 			 const char *prefix, struct buf *out)
 {
 	int err = 0;

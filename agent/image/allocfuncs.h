@@ -57,9 +57,9 @@ struct alloc_func {
  * @out: struct alloc_func are appended, each function once, those of an allocator with names of its
  *	own first; nothing when it defines no malloc and no operator new
  *
- * Names of its own are those of a jemalloc that was configured with --with-jemalloc-prefix:
- *je_malloc in Redis, _rjem_malloc in Rust programs. Any prefix will do: it is what stands in front
- *of mallctl, dallocx and sdallocx, which no other allocator has.
+ * Names of its own are those of a jemalloc that was configured with a prefix (je_malloc in Redis,
+ * _rjem_malloc in Rust programs). Any will do: it is what stands before mallctl, dallocx and
+ * sdallocx, which no other allocator has.
  *
  * Return: 0 or -ENOMEM.
  */

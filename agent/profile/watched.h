@@ -35,9 +35,7 @@ struct watched {
 	void (*on_open)(void *ctx, const struct wait_event *w);
 };
 
-/** watched_start() - start @w->watch; @on_open, its callbacks and @what are set, the rest is done
- * here
- */
+/** watched_start() - start @w->watch, of which the caller has set @what and the callbacks */
 int watched_start(struct watched *w);
 
 /** watched_exit() - for @on_exit of the watch: the target may be gone with its thread */
