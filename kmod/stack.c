@@ -41,6 +41,16 @@ static bool space_is_loaded(void)
 	return current->mm->pgd == __va(read_cr3_pa());
 }
 
+/*
+ * Whether execve() has put the new program's address space in place and has not entered the program
+ * yet: the registers are the old one's still, and lead nowhere. The loader of ELF files says where
+ * the code is (start_code) last, before it sets the new registers.
+ */
+static bool between_programs(void)
+{
+	return current->in_execve && !READ_ONCE(current->mm->start_code);
+}
+
 static enum kpprof_end user_regs(struct kpprof_stack *s, struct pt_regs *regs)
 {
 	if (!current->mm || (current->flags & PF_KTHREAD) || !space_is_loaded())
@@ -49,7 +59,7 @@ static enum kpprof_end user_regs(struct kpprof_stack *s, struct pt_regs *regs)
 		regs = task_pt_regs(current);
 	/* A kernel worker with a user's memory has none, nor has a program that execve() has not
 	 * entered yet. */
-	if (!user_mode(regs) || (!regs->ip && !regs->sp))
+	if (!user_mode(regs) || (!regs->ip && !regs->sp) || between_programs())
 		return KPPROF_END_NO_REGS;
 	kpprof_stack_dwarf(s->regs, regs);
 	s->ip = regs->ip;
