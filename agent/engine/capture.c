@@ -190,6 +190,15 @@ void captures_side_lost(struct engine *e, uint64_t lost)
 		c->side_lost += lost;
 }
 
+/* Samples of a set that the kernel had no room for: nobody knows whose they were. */
+static void lose(const struct cpu_set *set, uint64_t n)
+{
+	counter_add(COUNTER_LOST_CPU, n);
+	for (struct cpu_capture *c = set->engine->captures; c; c = c->next)
+		if (c->set == set)
+			c->lost += n;
+}
+
 static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
 {
 	struct cpu_set *set = owner;
@@ -208,10 +217,7 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 		break;
 	case PERF_RECORD_LOST:
 	case PERF_RECORD_LOST_SAMPLES:
-		counter_add(COUNTER_LOST_CPU, r.lost);
-		for (c = e->captures; c; c = c->next)
-			if (c->set == set)
-				c->lost += r.lost;
+		lose(set, event_set_told(ring->set, r.lost));
 		break;
 	case PERF_RECORD_THROTTLE:
 		counter_add(COUNTER_THROTTLED, 1);
@@ -493,6 +499,8 @@ int cpu_capture_start(struct engine *e, struct cpu_capture *c)
 		engine_read_end(e);
 		return err;
 	}
+	/* Those of before are the others'. */
+	lose(c->set, event_set_untold(c->set->events));
 	c->lost = c->seen = c->side_lost = c->throttled = 0;
 	c->held = 0;
 	c->stopping = c->exited = false;
@@ -515,6 +523,8 @@ void cpu_capture_stop(struct engine *e, struct cpu_capture *c)
 		return;
 	c->stopping = true;
 	c->end = loop_now();
+	/* Those that were lost last, which no record may tell of before the capture is answered. */
+	lose(c->set, event_set_untold(c->set->events));
 	engine_drain_in(e, SETTLE_NS + NSEC_PER_MSEC);
 }
 

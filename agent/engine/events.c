@@ -232,6 +232,17 @@ static int set_spec(struct event_spec *to, const struct event_spec *from)
 	return 0;
 }
 
+/* What an event has lost; 0 where the kernel does not say. */
+static uint64_t lost_of(int fd)
+{
+	/* The event's own count, and what it lost. */
+	uint64_t values[2];
+
+	if (lost_unknown || read(fd, values, sizeof(values)) != sizeof(values))
+		return 0;
+	return values[1];
+}
+
 int event_set_replace(struct event_set *s, unsigned int i, const struct event_spec *spec)
 {
 	int err = set_spec(&s->specs[i], spec);
@@ -245,25 +256,26 @@ int event_set_replace(struct event_set *s, unsigned int i, const struct event_sp
 		err = open_event(r, i, &fd);
 		if (err)
 			break;
+		s->replaced += lost_of(r->fds[i]);
 		close(r->fds[i]);
 		r->fds[i] = fd;
 	}
 	return err;
 }
 
-uint64_t event_set_lost(const struct event_set *s)
+uint64_t event_set_told(struct event_set *s, uint64_t n)
 {
-	uint64_t lost = 0;
+	return losses_told(&s->losses, n);
+}
 
-	for (const struct cpu_ring *r = lost_unknown ? NULL : s->rings; r; r = r->next)
-		for (unsigned int i = 0; i < s->nspecs; i++) {
-			/* The event's own count, and what it lost. */
-			uint64_t values[2];
+uint64_t event_set_untold(struct event_set *s)
+{
+	uint64_t lost = s->replaced;
 
-			if (read(r->fds[i], values, sizeof(values)) == sizeof(values))
-				lost += values[1];
-		}
-	return lost;
+	for (const struct cpu_ring *r = s->rings; r; r = r->next)
+		for (unsigned int i = 0; i < s->nspecs; i++)
+			lost += lost_of(r->fds[i]);
+	return losses_counted(&s->losses, lost);
 }
 
 static int set_specs(struct event_set *s, const struct event_spec *specs, unsigned int n)

@@ -12,6 +12,7 @@
 #include <linux/perf_event.h>
 
 #include "../base/loop.h"
+#include "losses.h"
 #include "parts.h"
 #include "ring.h"
 
@@ -61,6 +62,8 @@ struct cpu_ring {
  * @specs: the events
  * @nspecs: how many
  * @rings: one for each CPU that was online
+ * @losses: records that had no room in them
+ * @replaced: what events had lost that were replaced
  */
 struct event_set {
 	struct event_set *next;
@@ -70,6 +73,8 @@ struct event_set {
 	unsigned int nspecs;
 	size_t ring_bytes;
 	struct cpu_ring *rings;
+	struct losses losses;
+	uint64_t replaced;
 	struct loop *loop;
 	void (*ready)(void *ctx);
 	void *ctx;
@@ -105,14 +110,21 @@ int event_set_open(struct loop *loop, const struct event_spec *specs, unsigned i
 int event_set_replace(struct event_set *s, unsigned int i, const struct event_spec *spec);
 
 /**
- * event_set_lost() - records that there was no room for, since the set was opened: see losses.h
+ * event_set_told() - a record tells of @n others that there was no room for
  *
- * What an event that was replaced had lost is not in it.
- *
- * Return: how many; 0 on kernels that do not say (before 6.0, but for later versions of 5.10
- * and 5.15).
+ * Return: how many of these were not known.
  */
-uint64_t event_set_lost(const struct event_set *s);
+uint64_t event_set_told(struct event_set *s, uint64_t n);
+
+/**
+ * event_set_untold() - the same of those that no record has told of yet: see losses.h
+ *
+ * It interrupts each CPU, so it is for the moments in which something is counted up.
+ *
+ * Return: how many were not known; 0 on kernels that do not say (before 6.0, but for later versions
+ * of 5.10 and 5.15).
+ */
+uint64_t event_set_untold(struct event_set *s);
 
 /** event_set_rescan() - open events on CPUs that came online since */
 void event_set_rescan(struct event_set *s);

@@ -9,8 +9,6 @@
 
 #include <stdint.h>
 
-struct event_set;
-
 /**
  * struct losses - of one set; all zero at first
  * @told: by records
@@ -25,8 +23,8 @@ struct losses {
 uint64_t losses_told(struct losses *l, uint64_t n);
 
 /**
- * losses_counted() - the events' counts are @lost in all (event_set_lost(); 0 where the kernel does
- * not say). Return: how many of these were not known
+ * losses_counted() - the events' counts are @lost in all (0 where the kernel does not say). Return:
+ * how many of these were not known
  */
 uint64_t losses_counted(struct losses *l, uint64_t lost);
 

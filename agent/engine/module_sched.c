@@ -219,7 +219,7 @@ static void handle_sched(struct module_waits *m, struct parts *parts,
 		tell(m, r, &rec);
 }
 
-static void handle_lost(const struct module_waits *m, uint64_t lost)
+void module_sched_lost(const struct module_waits *m, uint64_t lost)
 {
 	counter_add(COUNTER_LOST_SCHED, lost);
 	for (struct wait_watch *w = m->engine->watches; w; w = w->next)
@@ -235,7 +235,7 @@ void module_sched_handle(void *owner, struct cpu_ring *ring, const struct perf_e
 	if (record_parse_module(h, m->ids, &r))
 		return;
 	if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		handle_lost(m, r.lost);
+		module_sched_lost(m, event_set_told(ring->set, r.lost));
 	if (r.type != PERF_RECORD_SAMPLE)
 		return;
 	if (r.sample.raw)

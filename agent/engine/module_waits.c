@@ -269,6 +269,12 @@ static void stop(struct engine *e, struct wait_watch *w)
 		destroy(m);
 }
 
+static void lost(struct engine *e)
+{
+	if (e->module_waits)
+		module_sched_lost(e->module_waits, event_set_untold(e->module_waits->events));
+}
+
 static void ask(struct engine *e, struct wait_watch *w, struct wait_flush *f)
 {
 	ask_governor(e->module_waits);
@@ -307,6 +313,7 @@ const struct wait_backend wait_backend_module = {
 	.engine = KPPROF_ENGINE_MODULE,
 	.start = start,
 	.stop = stop,
+	.lost = lost,
 	.ask = ask,
 	.open = open_waits,
 	.read = on_read,

@@ -63,6 +63,9 @@ struct module_watch {
 	uint64_t busy_before;
 };
 
+/** module_sched_lost() - @lost more records had no room: see event_set_told() */
+void module_sched_lost(const struct module_waits *m, uint64_t lost);
+
 /** module_sched_handle() - handler of the records */
 void module_sched_handle(void *owner, struct cpu_ring *ring, const struct perf_event_header *h);
 

@@ -171,6 +171,16 @@ static int start(struct engine *e, struct wait_watch *w)
 	return err;
 }
 
+static void lost(struct engine *e)
+{
+	struct sched *s = e->sched;
+
+	/* The second source of switches only says again what is known. */
+	for (enum sched_set set = 0; s && set < SCHED_SETS; set++)
+		if (s->events.sets[set] && set != SCHED_CPUS)
+			sched_lost(s, set, event_set_untold(s->events.sets[set]));
+}
+
 struct opening {
 	struct sched *sched;
 	struct wait_watch *watch;
@@ -293,6 +303,7 @@ const struct wait_backend wait_backend_perf = {
 	.engine = KPPROF_ENGINE_PERF,
 	.start = start,
 	.stop = stop,
+	.lost = lost,
 	.open = open_waits,
 	.fork = on_fork,
 	.exit = on_exit_record,

@@ -84,6 +84,9 @@ struct held *sched_hold_open(struct sched *s, struct sched_thread *t, uint64_t n
 /** sched_arrive() - a thread has begun to wait in futex(2), with these three arguments */
 void sched_arrive(struct sched *s, struct sched_thread *t, const uint64_t *args, uint64_t sp);
 
+/** sched_lost() - @n more records of a set had no room: see event_set_told() */
+void sched_lost(struct sched *s, enum sched_set set, uint64_t n);
+
 /* Handlers of the records of each set. */
 void sched_handle_times(void *owner, struct cpu_ring *ring, const struct perf_event_header *h);
 void sched_handle_stacks(void *owner, struct cpu_ring *ring, const struct perf_event_header *h);

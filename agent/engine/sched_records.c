@@ -89,18 +89,26 @@ struct held *sched_hold_open(struct sched *s, struct sched_thread *t, uint64_t n
 
 /* What does not fit into a ring of stacks is too much: copies become shorter. What is missing of
  * waits' stacks shows as dropped, of all else as lost. */
-static void handle_lost(struct sched *s, enum sched_set set, const struct record *r)
+void sched_lost(struct sched *s, enum sched_set set, uint64_t n)
 {
-	if (r->type != PERF_RECORD_LOST && r->type != PERF_RECORD_LOST_SAMPLES)
+	if (!n)
 		return;
-	counter_add(COUNTER_LOST_SCHED, r->lost);
+	counter_add(COUNTER_LOST_SCHED, n);
 	if (set == SCHED_TIMES)
-		s->lost += r->lost;
+		s->lost += n;
 	else
 		s->overflowed[set] = true;
 	for (struct wait_watch *w = s->engine->watches; w && set != SCHED_STACKS; w = w->next)
 		if (w->backend == &wait_backend_perf)
-			w->lost += r->lost;
+			w->lost += n;
+}
+
+/* A record that is no sample. */
+static void handle_other(struct sched *s, enum sched_set set, const struct cpu_ring *ring,
+			 const struct record *r)
+{
+	if (r->type == PERF_RECORD_LOST || r->type == PERF_RECORD_LOST_SAMPLES)
+		sched_lost(s, set, event_set_told(ring->set, r->lost));
 }
 
 void sched_handle_times(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
@@ -110,11 +118,10 @@ void sched_handle_times(void *owner, struct cpu_ring *ring, const struct perf_ev
 	struct sched_record sr;
 	struct record r;
 
-	(void)ring;
 	if (sched_events_parse(&s->events, SCHED_TIMES, header, &r, &sr))
 		return;
 	if (r.type != PERF_RECORD_SAMPLE) {
-		handle_lost(s, SCHED_TIMES, &r);
+		handle_other(s, SCHED_TIMES, ring, &r);
 		return;
 	}
 	t = sched_find(&s->table, sr.next);
@@ -159,11 +166,10 @@ void sched_handle_stacks(void *owner, struct cpu_ring *ring, const struct perf_e
 	struct held *h;
 	uint32_t what;
 
-	(void)ring;
 	if (sched_events_parse(&s->events, SCHED_STACKS, header, &r, &sr))
 		return;
 	if (r.type != PERF_RECORD_SAMPLE) {
-		handle_lost(s, SCHED_STACKS, &r);
+		handle_other(s, SCHED_STACKS, ring, &r);
 		return;
 	}
 	t = sched_find(&s->table, r.tid);
@@ -212,11 +218,10 @@ void sched_handle_wakers(void *owner, struct cpu_ring *ring, const struct perf_e
 	struct futex_release fr;
 	uint32_t what;
 
-	(void)ring;
 	if (sched_events_parse(&s->events, SCHED_WAKERS, header, &r, &sr))
 		return;
 	if (r.type != PERF_RECORD_SAMPLE) {
-		handle_lost(s, SCHED_WAKERS, &r);
+		handle_other(s, SCHED_WAKERS, ring, &r);
 		return;
 	}
 	t = sched_find(&s->table, sr.next);
@@ -247,11 +252,10 @@ void sched_handle_forks(void *owner, struct cpu_ring *ring, const struct perf_ev
 	struct held *h;
 	pid_t *last;
 
-	(void)ring;
 	if (sched_events_parse(&s->events, SCHED_FORKS, header, &r, &sr))
 		return;
 	if (r.type != PERF_RECORD_SAMPLE) {
-		handle_lost(s, SCHED_FORKS, &r);
+		handle_other(s, SCHED_FORKS, ring, &r);
 		return;
 	}
 	/* While one event takes the place of another, both tell of it. */

@@ -140,6 +140,12 @@ static int start_backend(struct engine *e, struct wait_watch *w)
 	return err;
 }
 
+static void count_lost(struct engine *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		backends[i]->lost(e);
+}
+
 int wait_watch_start(struct engine *e, struct wait_watch *w)
 {
 	int err = free_slot(e, &w->slot);
@@ -159,6 +165,8 @@ int wait_watch_start(struct engine *e, struct wait_watch *w)
 		members_deinit(&w->members);
 		return err;
 	}
+	/* Those of before are the others'. */
+	count_lost(e);
 	/* The backend may look for its watch. */
 	w->next = e->watches;
 	e->watches = w;
@@ -183,6 +191,7 @@ int wait_watch_flush(struct engine *e, struct wait_watch *w,
 	while (*at)
 		at = &(*at)->next;
 	*at = f;
+	count_lost(e);
 	if (w->backend->ask)
 		w->backend->ask(e, w, f);
 	engine_drain_in(e, SETTLE_NS + NSEC_PER_MSEC);

@@ -22,6 +22,7 @@ enum { WATCHES_MAX = 64 };
  * @engine: its name
  * @start: begin to watch; slot, members and start time of @w are set. 0 or -errno
  * @stop: end it
+ * @lost: count what was lost of which no record has told yet; there may be no watch of it
  * @ask: a flush was asked for: look at what goes on, if that is to be done now; it may set the
  *	time of the flush anew. May be NULL
  * @open: call waits_open() for each wait of the watch that goes on at @now, up to which all rings
@@ -35,6 +36,7 @@ struct wait_backend {
 	enum kpprof_engine engine;
 	int (*start)(struct engine *e, struct wait_watch *w);
 	void (*stop)(struct engine *e, struct wait_watch *w);
+	void (*lost)(struct engine *e);
 	void (*ask)(struct engine *e, struct wait_watch *w, struct wait_flush *f);
 	void (*open)(struct engine *e, struct wait_watch *w, uint64_t now, struct wait_flush *f);
 	void (*fork)(struct engine *e, const struct record *r);

@@ -190,13 +190,12 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	struct heap_watch *w = owner;
 	struct record r;
 
-	(void)ring;
 	if (record_parse_fault(header, &r))
 		return;
 	if (r.type == PERF_RECORD_SAMPLE)
 		fault(w, &r);
 	else if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		heap_watch_lost(w, r.lost);
+		heap_watch_lost(w, event_set_told(ring->set, r.lost));
 }
 
 /*

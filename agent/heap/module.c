@@ -44,7 +44,7 @@ struct heap_module {
 	bool armed;
 };
 
-const struct event_set *heap_module_events(const struct heap_module *m)
+struct event_set *heap_module_events(const struct heap_module *m)
 {
 	return m->set;
 }
@@ -125,7 +125,7 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	if (r.type == PERF_RECORD_SAMPLE && parts_join(&ring->parts, header, events, &r))
 		handle_sample(m->watch, &r);
 	else if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		heap_watch_lost(m->watch, r.lost);
+		heap_watch_lost(m->watch, event_set_told(ring->set, r.lost));
 }
 
 static int open_rings(struct heap_module *m)

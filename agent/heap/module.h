@@ -74,7 +74,7 @@ void heap_module_counts(struct heap_module *m, struct heap_counts *out);
 int heap_module_live(struct heap_module *m, void (*fn)(void *ctx, uint64_t seq), void *ctx);
 
 /** heap_module_events() - where its records come from; NULL for nowhere */
-const struct event_set *heap_module_events(const struct heap_module *m);
+struct event_set *heap_module_events(const struct heap_module *m);
 
 /** heap_module_error() - the module's words for the last refusal */
 const char *heap_module_error(const struct heap_module *m);

@@ -229,23 +229,18 @@ static void handle_raw(struct heap_watch *w, const struct record *r)
 	}
 }
 
-static void lose(struct heap_watch *w, uint64_t n)
+void heap_watch_lost(struct heap_watch *w, uint64_t n)
 {
 	counter_add(COUNTER_LOST_HEAP, n);
 	w->lost += n;
 }
 
-void heap_watch_lost(struct heap_watch *w, uint64_t n)
-{
-	lose(w, losses_told(&w->losses, n));
-}
-
 static void count_lost(struct heap_watch *w)
 {
-	const struct event_set *set = w->module ? heap_module_events(w->module) : w->set;
+	struct event_set *set = w->module ? heap_module_events(w->module) : w->set;
 
 	if (set)
-		lose(w, losses_counted(&w->losses, event_set_lost(set)));
+		heap_watch_lost(w, event_set_untold(set));
 }
 
 static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_header *header)
@@ -253,13 +248,12 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	struct heap_watch *w = owner;
 	struct record r;
 
-	(void)ring;
 	if (record_parse_raw(header, &r))
 		return;
 	if (r.type == PERF_RECORD_SAMPLE)
 		handle_raw(w, &r);
 	else if (r.type == PERF_RECORD_LOST || r.type == PERF_RECORD_LOST_SAMPLES)
-		heap_watch_lost(w, r.lost);
+		heap_watch_lost(w, event_set_told(ring->set, r.lost));
 }
 
 /* Tells the programs which ring belongs to which CPU. */

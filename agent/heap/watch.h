@@ -12,7 +12,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../engine/losses.h"
 #include "../engine/members.h"
 #include "../engine/stack.h"
 #include "blocks.h"
@@ -95,7 +94,6 @@ struct heap_watch {
 	struct heap_filter *filter;
 	struct event_set *set;
 	struct blocks blocks;
-	struct losses losses;
 	unsigned int held;
 	unsigned int nrings;
 	unsigned int deep;
@@ -155,7 +153,7 @@ void heap_watch_unfollow(struct heap_watch *w);
 /** heap_watch_round() - the probes' governor has ended a round: who waits for that has waited */
 void heap_watch_round(struct heap_watch *w);
 
-/** heap_watch_lost() - the kernel had no room for @n records */
+/** heap_watch_lost() - the kernel had no room for @n more records: see event_set_told() */
 void heap_watch_lost(struct heap_watch *w, uint64_t n);
 
 /** heap_watch_placed() - the address of a block is known; it may be forgotten */
