@@ -35,8 +35,8 @@ def run(script, limit, *arguments, **environment):
                            "--", "env", *variables, f"tests/bench/{script}", "guest", *map(str, arguments)], check=False).returncode
 
 
-def wait_until(condition, what="nothing happens"):
-    for _ in range(600):
+def wait_until(condition, what="nothing happens", seconds=60):
+    for _ in range(10 * seconds):
         if condition():
             return
         time.sleep(0.1)
@@ -57,16 +57,23 @@ def answers():
 
 
 @contextlib.contextmanager
+def agent(engine):
+    """The agent; its pid."""
+    env = dict(os.environ, PPROF_ADDR=f"127.0.0.1:{PORT}")
+    with subprocess.Popen([ROOT / "build" / "kpprofd", "-e", engine], env=env, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(answers, "the agent does not answer")
+            yield process.pid
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
 def agent_with_module(*parameters):
     """The module and the agent; the agent's pid."""
     subprocess.run(["modprobe", "kpprof", *parameters], check=True)
-    env = dict(os.environ, PPROF_ADDR=f"127.0.0.1:{PORT}")
-    with subprocess.Popen([ROOT / "build" / "kpprofd", "-e", "module"], env=env, stderr=subprocess.DEVNULL) as agent:
-        try:
-            wait_until(answers, "the agent does not answer")
-            yield agent.pid
-        finally:
-            agent.terminate()
+    with agent("module") as pid:
+        yield pid
 
 
 def module_status(key):
