@@ -8,6 +8,7 @@
 #include "../engine/find.h"
 #include "cost.h"
 #include "processes.h"
+#include "samples.h"
 #include "watch.h"
 
 /* A part of a round, and how often probes are looked at that are always there. */

@@ -21,6 +21,7 @@
 #include "../engine/find.h"
 #include "../image/maps.h"
 #include "bpf.h"
+#include "samples.h"
 #include "watch.h"
 
 enum {

@@ -14,6 +14,7 @@
 #include "../engine/kmod.h"
 #include "../image/maps.h"
 #include "allocator.h"
+#include "samples.h"
 #include "watch.h"
 
 enum { RING_BYTES = 1 << 20 };

@@ -132,35 +132,10 @@ const char *heap_watch_describe(const struct heap_watch *w);
 /** heap_watch_probes() - how many probes there are, and of these single-stepped */
 void heap_watch_probes(const struct heap_watch *w, unsigned int *n, unsigned int *stepped);
 
-/*
- * For duty.c, growth.c and module.c.
- */
-
-/**
- * heap_watch_take() - a sample has come: its stack is walked, and it is delivered
- * @w: watch
- * @r: the record
- * @b: the block, new; it is removed when there is no memory
- */
-void heap_watch_take(struct heap_watch *w, const struct record *r, struct block *b);
-
-/** heap_watch_new() - a sampled allocation of @size bytes; NULL without memory, which is counted */
-struct block *heap_watch_new(struct heap_watch *w, uint64_t seq, uint64_t size);
-
-/** heap_watch_unfollow() - nothing is live for this watch any more: see @on_governed */
-void heap_watch_unfollow(struct heap_watch *w);
+/* For duty.c. */
 
 /** heap_watch_round() - the probes' governor has ended a round: who waits for that has waited */
 void heap_watch_round(struct heap_watch *w);
-
-/** heap_watch_lost() - the kernel had no room for @n more records: see event_set_told() */
-void heap_watch_lost(struct heap_watch *w, uint64_t n);
-
-/** heap_watch_placed() - the address of a block is known; it may be forgotten */
-void heap_watch_placed(struct heap_watch *w, struct block *b, uint64_t ptr);
-
-/** heap_watch_freed() - a block is not there any more; it may be forgotten */
-void heap_watch_freed(struct heap_watch *w, struct block *b);
 
 /*
  * What watches are told by the engine: as captures_fork() and so on in engine/core.h.
