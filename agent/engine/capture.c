@@ -1,55 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * CPU captures. For each sampling rate that is asked for there is one set of sampling events,
- * shared by all captures of that rate: the module's trace events, or perf's own.
+ * CPU captures: who runs, what each gets of the samples of the events that they share (cpu_set.h),
+ * and when each begins and ends.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/counters.h"
-#include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
-#include "../control/module.h"
 #include "../image/store.h"
-#include "clock.h"
 #include "core.h"
+#include "cpu_set.h"
 #include "kmod.h"
-
-enum {
-	/* Rates in use at the same time; another one shares the events of the nearest. */
-	SETS_MAX = KPPROF_ARMS_MAX,
-	/* What a ring holds of samples with their stacks: so long an agent may open events for
-	 * somebody else. The module's are small, but for the first ones. */
-	RING_MS = 500,
-	RING_MODULE_MS = 250,
-};
-
-/**
- * struct cpu_set - events that sample at one rate
- * @events: they
- * @cycles: the clock is the cycle counter; otherwise the kernel's cpu-clock
- * @hz: samples per second and CPU
- * @module: the samples are the module's trace events; NULL for perf's
- * @arm: which of the module's arms
- * @box: the arm is of all processes
- * @users: captures that read it
- * @unit_ns: nanoseconds for each unit of a sample's period
- */
-struct cpu_set {
-	struct cpu_set *next;
-	struct engine *engine;
-	struct event_set *events;
-	bool cycles;
-	unsigned int hz;
-	const struct record_module *module;
-	unsigned int arm;
-	bool box;
-	unsigned int users;
-	double unit_ns;
-};
 
 /* What a held sample is for: captures, NULL for one that was cancelled. */
 struct wanted {
@@ -227,21 +191,6 @@ static void handle(void *owner, struct cpu_ring *ring, const struct perf_event_h
 	}
 }
 
-static void set_put(struct engine *e, struct cpu_set *set)
-{
-	struct cpu_set **at = &e->cpu_sets;
-
-	if (--set->users)
-		return;
-	while (*at != set)
-		at = &(*at)->next;
-	*at = set->next;
-	if (set->module)
-		kmod_disarm(e->kmod, set->arm);
-	engine_set_close(e, set->events);
-	free(set);
-}
-
 /* Processes that no other capture of the same arm looks at. */
 static void disarm_members(struct engine *e, const struct cpu_capture *c)
 {
@@ -267,7 +216,7 @@ static void detach(struct engine *e, struct cpu_capture *c)
 	*at = c->next;
 	e->ncaptures--;
 	disarm_members(e, c);
-	set_put(e, c->set);
+	cpu_set_put(e, c->set);
 	members_deinit(&c->members);
 	engine_read_end(e);
 }
@@ -300,151 +249,6 @@ void captures_rescan(struct engine *e)
 	c->exited = true;
 	if (c->on_target_exit)
 		c->on_target_exit(c->ctx);
-}
-
-/* A set that can be shared: the module samples the whole box, or chosen processes. */
-static bool serves(const struct cpu_set *s, bool box)
-{
-	return !s->module || s->box == box;
-}
-
-static struct cpu_set *nearest_set(struct engine *e, unsigned int hz, bool box)
-{
-	struct cpu_set *best = NULL;
-
-	for (struct cpu_set *s = e->cpu_sets; s; s = s->next)
-		if (serves(s, box) &&
-		    (!best || abs((int)s->hz - (int)hz) < abs((int)best->hz - (int)hz)))
-			best = s;
-	return best;
-}
-
-/* The events of other arms are for other rings. */
-static int open_module_events(struct engine *e, struct cpu_set *s)
-{
-	struct event_spec specs[2];
-	char filter[64];
-
-	snprintf(filter, sizeof(filter), "arm == %u && context < %d", s->arm, __KPPROF_CONTEXTS);
-	specs[0] = kmod_event_spec(s->module->cpu, filter);
-	specs[1] = kmod_event_spec(s->module->stack, filter);
-	return engine_set_open(e, specs, ARRAY_SIZE(specs), clock_ring_bytes(s->hz, RING_MODULE_MS),
-			       handle, s, &s->events);
-}
-
-/* The rings first: what the module samples from its first moment on is read. */
-static int open_module_set(struct engine *e, struct cpu_set *s)
-{
-	int err;
-
-	s->cycles = clock_counts_cycles();
-	s->module = kmod_events(e->kmod);
-	err = kmod_arm_get(e->kmod, &s->arm);
-	if (err) {
-		snprintf(e->why, sizeof(e->why), "all arms of the module are in use");
-		return err;
-	}
-	err = open_module_events(e, s);
-	if (err) {
-		kmod_arm_put(e->kmod, s->arm);
-		snprintf(e->why, sizeof(e->why), "the module's trace events: %s", strerror(-err));
-		return err;
-	}
-	err = kmod_arm(e->kmod, s->arm, s->hz, s->box, &s->cycles);
-	if (err) {
-		snprintf(e->why, sizeof(e->why), "the module refuses: %s",
-			 *kmod_error(e->kmod) ? kmod_error(e->kmod) : strerror(-err));
-		kmod_arm_put(e->kmod, s->arm);
-		engine_set_close(e, s->events);
-	}
-	return err;
-}
-
-/* True when the module is there for this set; e->why says why not. */
-static bool try_module(struct engine *e, struct cpu_set *s)
-{
-	if (engine_kmod_open(e))
-		return false;
-	if (!open_module_set(e, s)) {
-		e->why[0] = '\0';
-		return true;
-	}
-	s->module = NULL;
-	engine_kmod_unused(e);
-	return false;
-}
-
-static int open_clock(struct engine *e, struct cpu_set *s)
-{
-	struct event_spec spec = {.filter = NULL};
-
-	clock_attr(&spec.attr, s->hz, s->cycles);
-	return engine_set_open(e, &spec, 1, clock_ring_bytes(s->hz, RING_MS), handle, s,
-			       &s->events);
-}
-
-static int open_set(struct engine *e, struct cpu_set *s)
-{
-	int err;
-
-	if (try_module(e, s))
-		return 0;
-	if (module_mode() == ENGINE_MODULE)
-		return -ENODEV;
-	log_info("without the module: %s", e->why);
-	s->cycles = clock_counts_cycles();
-	err = open_clock(e, s);
-	/* Counters that others hold, or a rate over what the kernel allows for them: the clock
-	 * still goes. */
-	if (err && s->cycles) {
-		s->cycles = false;
-		err = open_clock(e, s);
-	}
-	return err;
-}
-
-static int set_create(struct engine *e, unsigned int hz, bool box, struct cpu_set **out)
-{
-	struct cpu_set *s = calloc(1, sizeof(*s));
-	int err;
-
-	if (!s)
-		return -ENOMEM;
-	s->engine = e;
-	s->hz = hz;
-	s->box = box;
-	err = open_set(e, s);
-	if (err) {
-		free(s);
-		return err;
-	}
-	s->unit_ns = clock_unit_ns(s->cycles);
-	s->next = e->cpu_sets;
-	e->cpu_sets = s;
-	*out = s;
-	return 0;
-}
-
-static int set_get(struct engine *e, unsigned int hz, bool box, struct cpu_set **out)
-{
-	struct cpu_set *s;
-	unsigned int n = 0;
-	int err;
-
-	for (s = e->cpu_sets; s && (s->hz != hz || !serves(s, box)); s = s->next)
-		n++;
-	if (!s && n >= SETS_MAX)
-		s = nearest_set(e, hz, box);
-	if (!s && n >= SETS_MAX)
-		return -EBUSY;
-	if (!s) {
-		err = set_create(e, hz, box, &s);
-		if (err)
-			return err;
-	}
-	s->users++;
-	*out = s;
-	return 0;
 }
 
 /* The rows of a few known processes are asked for ahead; those of a whole box as they are needed.
@@ -493,7 +297,7 @@ int cpu_capture_start(struct engine *e, struct cpu_capture *c)
 		members_deinit(&c->members);
 		return err;
 	}
-	err = set_get(e, c->hz, c->target.kind == TARGET_BOX, &c->set);
+	err = cpu_set_get(e, c->hz, c->target.kind == TARGET_BOX, handle, &c->set);
 	if (err) {
 		members_deinit(&c->members);
 		engine_read_end(e);
