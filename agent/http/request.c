@@ -6,10 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 
-#include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "ask.h"
@@ -64,36 +62,13 @@ static void describe_remote(struct http_request *req)
 	unixsock_peer(info->connect_fd, req->remote, sizeof(req->remote));
 }
 
-/* A proxy's client sends a whole URL. */
-static int set_target(struct http_request *req, const char *target)
-{
-	static const char http[] = "http://";
-	char *query;
-
-	if (strncasecmp(target, http, sizeof(http) - 1) == 0) {
-		target += sizeof(http) - 1;
-		req->authority = strndup(target, strcspn(target, "/?"));
-		if (!req->authority)
-			return -ENOMEM;
-		target += strlen(req->authority);
-	}
-	req->path = strdup(target);
-	if (!req->path)
-		return -ENOMEM;
-	query = strchr(req->path, '?');
-	if (query)
-		*query++ = '\0';
-	req->query = query ? query : "";
-	return 0;
-}
-
 struct http_request *request_create(struct request_env *env, const char *target)
 {
 	struct http_request *req = calloc(1, sizeof(*req));
 
 	if (!req)
 		return NULL;
-	if (set_target(req, target)) {
+	if (request_set_target(req, target)) {
 		free(req->authority);
 		free(req);
 		return NULL;
@@ -124,46 +99,6 @@ bool request_is_complete(const struct http_request *req)
 	return req->state > REQUEST_BODY;
 }
 
-/* Appends one "name=value", decoded. */
-static int add_param(struct http_request *req, const char *text, size_t len)
-{
-	_cleanup_free_ char *name = strndup(text, len);
-	char *value;
-
-	if (!name)
-		return -ENOMEM;
-	value = strchr(name, '=');
-	if (value)
-		*value++ = '\0';
-	if (percent_decode(name, true) || (value && percent_decode(value, true)))
-		return -EINVAL;
-	buf_append(&req->params, name, strlen(name) + 1);
-	buf_append(&req->params, value ? value : "", (value ? strlen(value) : 0) + 1);
-	return buf_error(&req->params);
-}
-
-int request_parse_query(struct http_request *req)
-{
-	const char *s = req->query;
-
-	while (*s) {
-		size_t len = strcspn(s, "&");
-		int err = len ? add_param(req, s, len) : 0;
-
-		if (err)
-			return err;
-		s += len + (s[len] == '&');
-	}
-	return 0;
-}
-
-static bool path_is_whole(const struct http_request *req)
-{
-	_cleanup_free_ char *copy = strdup(req->path);
-
-	return copy && percent_decode(copy, false) == 0;
-}
-
 /* Answers what is not even a request. */
 static bool refuse(struct http_request *req)
 {
@@ -172,7 +107,7 @@ static bool refuse(struct http_request *req)
 	if (err)
 		http_reply_error(req, err == -EFBIG ? 413 : http_status_of(err), "%s",
 				 err == -EFBIG ? "the body is too large" : strerror(-err));
-	else if (!path_is_whole(req))
+	else if (!request_path_is_whole(req))
 		http_reply_error(req, 400, "the path has a broken %% escape");
 	else if ((err = request_parse_query(req)))
 		http_reply_error(req, err == -EINVAL ? 400 : http_status_of(err), "%s",
@@ -280,18 +215,13 @@ static enum MHD_Result dispatch(struct http_request *req)
 	return req->state == REQUEST_ANSWERED ? send_response(req) : keep(req);
 }
 
-static const char *header(const struct http_request *req, const char *name)
-{
-	return req->conn ? MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, name) : NULL;
-}
-
 /* A client that asks first need not send a body that is not taken. */
 static bool body_is_announced_too_large(const struct http_request *req)
 {
 	int64_t length;
-	int err = param_int(header(req, "Content-Length"), &length);
+	int err = param_int(http_header_get(req, "Content-Length"), &length);
 
-	return header(req, "Expect") &&
+	return http_header_get(req, "Expect") &&
 	       (err == -ERANGE || (!err && (uint64_t)length > req->body.max));
 }
 
@@ -417,142 +347,8 @@ void requests_free(struct request_env *env)
 		request_free(env->all);
 }
 
-enum http_method http_method(const struct http_request *req)
-{
-	return req->method;
-}
-
-const char *http_method_name(const struct http_request *req)
-{
-	return req->method_name;
-}
-
-const char *http_path(const struct http_request *req)
-{
-	return req->path;
-}
-
-const char *http_query(const struct http_request *req)
-{
-	return req->query;
-}
-
-const char *http_param(const struct http_request *req, const char *name)
-{
-	const char *s = req->params.data, *end = s ? s + req->params.len : NULL;
-
-	while (s < end) {
-		const char *value = s + strlen(s) + 1;
-
-		if (strcmp(s, name) == 0)
-			return value;
-		s = value + strlen(value) + 1;
-	}
-	return NULL;
-}
-
-const char *http_header_get(const struct http_request *req, const char *name)
-{
-	return header(req, name);
-}
-
-const char *http_authority(const struct http_request *req)
-{
-	return req->authority;
-}
-
-void http_set_user(struct http_request *req, const char *name)
-{
-	snprintf(req->user, sizeof(req->user), "%s", name);
-}
-
-const struct buf *http_body(const struct http_request *req)
-{
-	return &req->body;
-}
-
-struct http_server *http_server_of(const struct http_request *req)
-{
-	return req->env->server;
-}
-
-const char *http_remote(const struct http_request *req)
-{
-	return req->remote;
-}
-
 void http_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx)
 {
 	req->gone = gone;
 	req->gone_ctx = ctx;
-}
-
-struct MHD_Response *request_headers(struct MHD_Response *r, const struct http_header *headers,
-				     size_t nheaders)
-{
-	bool good;
-
-	if (!r)
-		return NULL;
-	good = MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-	for (size_t i = 0; i < nheaders; i++)
-		good = MHD_add_response_header(r, headers[i].name, headers[i].value) && good;
-	if (good)
-		return r;
-	MHD_destroy_response(r);
-	return NULL;
-}
-
-static struct MHD_Response *make_response(struct buf *body)
-{
-	struct MHD_Response *r;
-
-	if (body->len)
-		r = MHD_create_response_from_buffer_with_free_callback(body->len, body->data, free);
-	else
-		r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-	if (r && body->len)
-		*body = (struct buf){0};
-	return r;
-}
-
-void request_answer(struct http_request *req, unsigned int status, struct MHD_Response *response)
-{
-	bool kept = req->state == REQUEST_KEPT;
-
-	loop_del(req->env->loop, &req->watch);
-	req->gone = NULL;
-	req->state = REQUEST_ANSWERED;
-	req->status = status;
-	req->response = response;
-	if (kept)
-		request_resume(req->env, req->conn);
-}
-
-bool request_drop_answer(struct http_request *req)
-{
-	if (req->state != REQUEST_GONE)
-		return req->state == REQUEST_ANSWERED;
-	req->orphan = false;
-	if (!req->conn)
-		request_free(req);
-	return true;
-}
-
-void http_reply(struct http_request *req, unsigned int status, const struct http_header *headers,
-		size_t nheaders, struct buf *body)
-{
-	int err = buf_error(body);
-
-	if (err && req->state != REQUEST_GONE) {
-		buf_deinit(body);
-		http_reply_error(req, http_status_of(err), "%s", strerror(-err));
-		return;
-	}
-	if (!request_drop_answer(req) && !ask_answer(req, status, body)) {
-		req->bytes = body->len;
-		request_answer(req, status,
-			       request_headers(make_response(body), headers, nheaders));
-	}
-	buf_deinit(body);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One request on its way between libmicrohttpd and the handler. Private to server.c, request.c,
- * stream.c and ask.c; everybody else uses server.h.
+ * One request on its way between libmicrohttpd and the handler. request.c has its life,
+ * request_fields.c what the client says, respond.c the answer. Private to these, server.c, stream.c
+ * and ask.c; everybody else uses server.h.
  *
  * NEW, the request line is there -> BODY, the head is there -> IN_HANDLER -> ANSWERED. When another
  * handler has run just now, it is QUEUED first. A handler that returns without an answer makes it
@@ -145,6 +146,13 @@ struct http_request *request_create(struct request_env *env, const char *target)
 
 /** request_free() - take it off the list and free all it has */
 void request_free(struct http_request *req);
+
+/** request_set_target() - take path, query and authority apart; a proxy's client sends a whole URL.
+ * Return: 0 or -ENOMEM */
+int request_set_target(struct http_request *req, const char *target);
+
+/** request_path_is_whole() - whether the path has no broken escape */
+bool request_path_is_whole(const struct http_request *req);
 
 /** request_parse_query() - fill in @params; 0; -EINVAL for a broken escape; -ENOMEM */
 int request_parse_query(struct http_request *req);
