@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The generic netlink family of uapi/kpprof.h: the family and most commands in netlink.c, ARM and
- * DISARM in netlink_arm.c, dumps in netlink_dump.c.
+ * The generic netlink family of uapi/kpprof.h: the family, replies and events in netlink.c; STATUS
+ * in netlink_status.c, LISTEN in netlink_listen.c, IMAGE and MAPS in netlink_image.c, ARM and
+ * DISARM in netlink_arm.c, HEAP and BLOCKS in netlink_heap.c, other dumps in netlink_dump.c.
  */
 #ifndef KPPROF_NETLINK_H
 #define KPPROF_NETLINK_H
@@ -31,6 +32,9 @@ void *kpprof_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd
 /** kpprof_tell_slowed() - tell the group what the governor did. Context: task, may be atomic */
 void kpprof_tell_slowed(u32 slowed);
 
+/* The family's multicast groups. */
+enum { KPPROF_GROUP_EVENTS };
+
 extern struct genl_family kpprof_family;
 
 /** kpprof_reply_new() - begin the reply to a message; NULL when there is no memory. Context: task
@@ -43,6 +47,24 @@ int kpprof_reply_send(struct sk_buff *skb, void *head, struct genl_info *info, i
 
 /** kpprof_put_u64() - an attribute; 0 or -EMSGSIZE. Context: any */
 int kpprof_put_u64(struct sk_buff *skb, int type, u64 value);
+
+/** kpprof_do_status() - STATUS. Context: task */
+int kpprof_do_status(struct sk_buff *skb, struct genl_info *info);
+
+/** kpprof_do_listen() - LISTEN. Context: task */
+int kpprof_do_listen(struct sk_buff *skb, struct genl_info *info);
+
+/** kpprof_put_listen() - the address that is wanted, if there is one, with its lease; kpprof_lock
+ * held. Context: task. Return: not 0 without room */
+int kpprof_put_listen(struct sk_buff *skb);
+
+extern const struct nla_policy kpprof_map_policy[KPPROF_MAP_A_MAX + 1];
+
+/** kpprof_netlink_image() - IMAGE; kpprof_lock held. Context: task, the client's */
+int kpprof_netlink_image(struct genl_info *info);
+
+/** kpprof_netlink_maps() - MAPS; kpprof_lock held. Context: task, the client's */
+int kpprof_netlink_maps(struct genl_info *info);
 
 /** kpprof_netlink_arm() - ARM; kpprof_lock held. Context: task, the client's */
 int kpprof_netlink_arm(struct genl_info *info);
