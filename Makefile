@@ -47,7 +47,8 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFL
 PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -liberty -lZydis -lm)$(PKG_LIBS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code $(MODE_CFLAGS) $(LDFLAGS)
 
-LIB_SRC := $(sort $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c))) kmod/walk.c kmod/rows.c kmod/insn.c kmod/addr.c
+LIB_SRC := $(sort $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c))) kmod/walk.c kmod/bridge.c \
+	kmod/frame_pointer.c kmod/rows.c kmod/insn.c kmod/addr.c
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNITS := $(UNIT_SRC:tests/unit/%.c=$B/tests/%)

@@ -1,97 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#ifdef __KERNEL__
-#include <linux/errno.h>
-#include <linux/types.h>
-
-#include "read.h"
-#else
-#include <errno.h>
-#include <stdbool.h>
-#include <stddef.h>
-#endif
-
+#include "bridge.h"
+#include "frame_pointer.h"
 #include "insn.h"
-#include "walk.h"
-
-/* Above this many guesses a stack is worth nothing. */
-#define GUESSES_MAX 16
-/* Reads that a walk may spend on guessing: a bound for its time in an interrupt. */
-#define PEEKS_MAX 4096
-/* How far into a function a tail call is looked for, in bytes. */
-#define TAIL_CALL_BYTES 256
-/* Rows in which the beginning of a function is looked for, backwards. */
-#define ENTRY_ROWS_MAX 128
-/* Instructions of a prologue that are looked at. */
-#define PROLOGUE_MAX 24
-/* How far into a function it is checked that its frame keeps its size, in bytes. */
-#define FIXED_BYTES 2048
-/* A frame pointer further from the stack pointer than this is some other value. */
-#define FRAME_MAX (1u << 20)
+#include "walk_frame.h"
 
 /* No frame is larger. */
 #define CFA_MAX (1ull << 32)
-
-/* Where a frame's rbx is. It is read only when a rule asks for it, which is seldom. */
-enum bx { BX_REGISTER, BX_SAVED, BX_LOST };
-
-/**
- * struct frame - the frame that the walk stands in
- * @pc: where it executes, or the return address into it
- * @exact: @pc is an instruction that was interrupted, not a return address
- * @regs_known: all of w->regs belong to this frame, not only sp and fp
- * @fp_unsure: fp came through code that may have changed it
- * @sp: stack pointer
- * @fp: frame pointer register, unless it was @fp_saved
- * @fp_saved: it is at @fp_at, and was not read yet: most code does not need it
- * @fp_at: address
- * @bx: where its rbx is: in w->regs, saved at @bx_at, or not known
- * @bx_at: address
- */
-struct frame {
-	__u64 pc;
-	bool exact;
-	bool regs_known;
-	bool fp_unsure;
-	bool fp_saved;
-	__u64 sp;
-	__u64 fp;
-	__u64 fp_at;
-	enum bx bx;
-	__u64 bx_at;
-};
-
-/* The word at a user address; 0, -EFAULT or -ENODATA. In the kernel most of a walk is reads, and a
- * call through a pointer costs as much as one. */
-static inline int read_raw(const struct kpprof_walk *w, __u64 addr, __u64 *val)
-{
-#ifdef __KERNEL__
-	if (!w->read)
-		return kpprof_read_user(addr, val);
-#endif
-	return w->read(w->ctx, addr, val);
-}
-
-static const struct kpprof_map *find_map(const struct kpprof_walk *w, __u64 addr)
-{
-	__u32 lo = 0, hi = w->nmaps;
-
-	while (lo < hi) {
-		__u32 mid = lo + (hi - lo) / 2;
-
-		if (w->maps[mid].end <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == w->nmaps || w->maps[lo].start > addr)
-		return NULL;
-	return &w->maps[lo];
-}
-
-static __u64 offset_in(const struct kpprof_map *map, __u64 addr)
-{
-	return addr - map->start + map->offset;
-}
 
 /* A row of KPPROF_RULE_NONE is what code without rows looks like; @start is an address, 0 for
  * unknown. */
@@ -116,133 +30,6 @@ static bool read_word(struct kpprof_walk *w, __u64 addr, __u64 *val)
 	return !err;
 }
 
-/* A read that may fail without ending the walk; there is only so much of it. */
-static bool peek(struct kpprof_walk *w, __u64 addr, __u64 *val)
-{
-	return w->peeks++ < PEEKS_MAX && !read_raw(w, addr, val);
-}
-
-enum call_kind { CALL_NONE, CALL_DIRECT, CALL_INDIRECT };
-
-/* Whether a call instruction ends at @ra; where to, for a direct one. */
-static enum call_kind call_before(struct kpprof_walk *w, __u64 ra, __u64 *to)
-{
-	const struct kpprof_map *map = find_map(w, ra - 1);
-	unsigned int i;
-	__u64 code;
-
-	if (!map || ra - map->start < 8 || !peek(w, ra - 8, &code))
-		return CALL_NONE;
-	if (kpprof_insn_byte(code, 3) == 0xe8) {
-		*to = ra + (__u64)(__s64)(__s32)(code >> 32);
-		if (find_map(w, *to))
-			return CALL_DIRECT;
-	}
-	for (i = 1; i <= 6; i++)
-		if (kpprof_insn_call_length(code, i) == 8 - i)
-			return CALL_INDIRECT;
-	return CALL_NONE;
-}
-
-enum tail_call { TAIL_NONE, TAIL_SOMEWHERE, TAIL_HERE };
-
-/*
- * Whether what is called at @callee may have jumped on to @function: what was called is then not
- * what is found to be running. The search is by bytes, not by instructions.
- */
-static enum tail_call tail_call(struct kpprof_walk *w, __u64 callee, __u64 function)
-{
-	enum tail_call found = TAIL_NONE;
-	unsigned int at, i;
-	__u64 code;
-
-	for (at = 0; at < TAIL_CALL_BYTES; at += 4) {
-		if (!peek(w, callee + at, &code))
-			break;
-		for (i = 0; i < 4; i++) {
-			if (function && kpprof_insn_jump_target(code, i, callee + at) == function)
-				return TAIL_HERE;
-			if (kpprof_insn_jumps_by_pointer(code, i))
-				found = TAIL_SOMEWHERE;
-		}
-	}
-	return found;
-}
-
-/* The caller, found at @slot, whose word is @ra. */
-static void step_to(struct frame *f, __u64 slot, __u64 ra)
-{
-	f->pc = ra;
-	f->sp = slot + 8;
-	f->exact = false;
-	f->regs_known = false;
-}
-
-enum evidence { EVIDENCE_NONE, EVIDENCE_WEAK, EVIDENCE_STRONG };
-
-/*
- * How likely @val is the return address of the call that led into @function. A direct call of the
- * function, or of one that jumps on to it, is certain enough; an indirect call, or a call of
- * something that jumps on through a pointer, is possible. A direct call of another function is left
- * over from earlier.
- */
-static enum evidence weigh(struct kpprof_walk *w, __u64 val, __u64 function)
-{
-	__u64 to;
-
-	switch (call_before(w, val, &to)) {
-	case CALL_DIRECT:
-		if (to == function)
-			return EVIDENCE_STRONG;
-		switch (tail_call(w, to, function)) {
-		case TAIL_HERE:
-			return EVIDENCE_STRONG;
-		case TAIL_SOMEWHERE:
-			return EVIDENCE_WEAK;
-		case TAIL_NONE:
-			break;
-		}
-		return EVIDENCE_NONE;
-	case CALL_INDIRECT:
-		return EVIDENCE_WEAK;
-	case CALL_NONE:
-		break;
-	}
-	return EVIDENCE_NONE;
-}
-
-/* Look up the stack for a return address: the nearest with strong evidence, else the nearest with
- * weak. */
-static bool guess(struct kpprof_walk *w, struct frame *f, __u64 function)
-{
-	enum evidence best = EVIDENCE_NONE;
-	__u64 best_slot = 0, best_val = 0, val;
-	unsigned int i;
-
-	if (w->guesses >= GUESSES_MAX)
-		return false;
-	for (i = 0; i < KPPROF_GUESS_WORDS && best != EVIDENCE_STRONG; i++) {
-		__u64 slot = f->sp + 8ull * i;
-		enum evidence evidence;
-
-		if (slot < f->sp || !peek(w, slot, &val))
-			break;
-		evidence = weigh(w, val, function);
-		if (evidence > best) {
-			best = evidence;
-			best_slot = slot;
-			best_val = val;
-		}
-	}
-	if (best == EVIDENCE_NONE)
-		return false;
-	step_to(f, best_slot, best_val);
-	f->fp_unsure = true;
-	f->bx = BX_LOST;
-	w->guesses++;
-	return true;
-}
-
 /* Bytes of `push %rbp; mov %rsp,%rbp` at the start of a function, after an endbr64 if there is one.
  */
 static bool has_fp_prologue(struct kpprof_walk *w, __u64 function, __u64 *push)
@@ -260,7 +47,7 @@ static bool has_fp_prologue(struct kpprof_walk *w, __u64 function, __u64 *push)
 }
 
 /* One step along the frame pointer, if what it points to looks like a frame. */
-static bool step_fp(struct kpprof_walk *w, struct frame *f)
+static bool step_fp(struct kpprof_walk *w, struct kpprof_frame *f)
 {
 	__u64 fp, ra, to;
 
@@ -268,7 +55,7 @@ static bool step_fp(struct kpprof_walk *w, struct frame *f)
 		return false;
 	if (!peek(w, f->fp, &fp) || !peek(w, f->fp + 8, &ra))
 		return false;
-	if (ra && call_before(w, ra, &to) == CALL_NONE)
+	if (ra && kpprof_call_before(w, ra, &to) == KPPROF_CALL_NONE)
 		return false;
 	step_to(f, f->fp + 8, ra);
 	f->fp = fp;
@@ -280,8 +67,8 @@ static bool step_fp(struct kpprof_walk *w, struct frame *f)
  * Code without rows. Where the function's first instructions are known they tell whether it keeps a
  * frame pointer, and whether the leaf has set it up yet.
  */
-static bool step_without_rows(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
-			      __u64 function)
+static bool step_without_rows(struct kpprof_walk *w, struct kpprof_frame *f,
+			      const struct kpprof_map *map, __u64 function)
 {
 	__u64 push, code, ra, to;
 	bool keeps_fp = has_fp_prologue(w, function, &push);
@@ -293,7 +80,7 @@ static bool step_without_rows(struct kpprof_walk *w, struct frame *f, const stru
 		__u64 slot = f->sp + (keeps_fp && f->pc > push && f->pc <= push + 1 ? 8 : 0);
 
 		if ((top || slot != f->sp) && peek(w, slot, &ra) &&
-		    call_before(w, ra, &to) != CALL_NONE) {
+		    kpprof_call_before(w, ra, &to) != KPPROF_CALL_NONE) {
 			step_to(f, slot, ra);
 			f->bx = BX_LOST;
 			return true;
@@ -301,14 +88,14 @@ static bool step_without_rows(struct kpprof_walk *w, struct frame *f, const stru
 	}
 	if ((keeps_fp || !map->rows) && !f->fp_unsure && step_fp(w, f))
 		return true;
-	if (guess(w, f, function))
+	if (kpprof_guess(w, f, function))
 		return true;
 	w->end = KPPROF_END_NO_ROWS;
 	return false;
 }
 
 /* ucontext_t of x86-64: the general registers stand 40 bytes into it (sys/ucontext.h). */
-static bool step_signal(struct kpprof_walk *w, struct frame *f)
+static bool step_signal(struct kpprof_walk *w, struct kpprof_frame *f)
 {
 	static const __u8 dwarf_of[] = {8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7};
 	__u64 at = f->sp + 40;
@@ -328,8 +115,8 @@ static bool step_signal(struct kpprof_walk *w, struct frame *f)
 	return true;
 }
 
-static bool rule_base(struct kpprof_walk *w, const struct frame *f, const struct kpprof_rule *rule,
-		      __u64 *base)
+static bool rule_base(struct kpprof_walk *w, const struct kpprof_frame *f,
+		      const struct kpprof_rule *rule, __u64 *base)
 {
 	if (rule->reg == KPPROF_REG_SP) {
 		*base = f->sp;
@@ -347,8 +134,8 @@ static bool rule_base(struct kpprof_walk *w, const struct frame *f, const struct
 	return true;
 }
 
-static bool find_cfa(struct kpprof_walk *w, const struct frame *f, const struct kpprof_rule *rule,
-		     __u64 *cfa)
+static bool find_cfa(struct kpprof_walk *w, const struct kpprof_frame *f,
+		     const struct kpprof_rule *rule, __u64 *cfa)
 {
 	__u64 base;
 
@@ -369,8 +156,8 @@ static bool find_cfa(struct kpprof_walk *w, const struct frame *f, const struct 
 	return true;
 }
 
-static void restore_fp(struct kpprof_walk *w, struct frame *f, const struct kpprof_rule *rule,
-		       __u64 cfa)
+static void restore_fp(struct kpprof_walk *w, struct kpprof_frame *f,
+		       const struct kpprof_rule *rule, __u64 cfa)
 {
 	__u64 at = rule->fp == KPPROF_FP_CFA ? cfa : f->fp;
 
@@ -382,7 +169,7 @@ static void restore_fp(struct kpprof_walk *w, struct frame *f, const struct kppr
 		f->fp_unsure = false;
 }
 
-static void restore_bx(struct frame *f, const struct kpprof_rule *rule, __u64 cfa)
+static void restore_bx(struct kpprof_frame *f, const struct kpprof_rule *rule, __u64 cfa)
 {
 	if (rule->bx == KPPROF_BX_LOST) {
 		f->bx = BX_LOST;
@@ -393,179 +180,16 @@ static void restore_bx(struct frame *f, const struct kpprof_rule *rule, __u64 cf
 }
 
 /* Whether the frame pointer, which may be anything, leads to a return address. */
-static bool fp_leads_to_call(struct kpprof_walk *w, const struct frame *f,
+static bool fp_leads_to_call(struct kpprof_walk *w, const struct kpprof_frame *f,
 			     const struct kpprof_rule *rule)
 {
 	__u64 cfa, ra, to;
 
 	return find_cfa(w, f, rule, &cfa) && peek(w, cfa - 8, &ra) &&
-	       call_before(w, ra, &to) != CALL_NONE;
+	       kpprof_call_before(w, ra, &to) != KPPROF_CALL_NONE;
 }
 
-static const struct kpprof_rule *rule_at(const struct kpprof_rows *rows, __u32 i)
-{
-	return rows->index[i] < rows->nrules ? &rows->rules[rows->index[i]] : NULL;
-}
-
-static bool cfa_is(const struct kpprof_rows *rows, __u32 i, __u8 reg, __s32 off)
-{
-	const struct kpprof_rule *r = rule_at(rows, i);
-
-	return r && r->kind == KPPROF_RULE_CFA && r->reg == reg && r->off == off;
-}
-
-/**
- * struct prologue - how a function that keeps a frame pointer begins
- * @first: address before which it does not begin
- * @push: of `push %rbp`
- * @body: behind `mov %rsp,%rbp`
- * @size: bytes of its frame below the frame pointer
- * @fixed: they never change
- */
-struct prologue {
-	__u64 first;
-	__u64 push;
-	__u64 body;
-	__u64 size;
-	bool fixed;
-};
-
-/*
- * The rows of `push %rbp` and `mov %rsp,%rbp` are those of no other code: the CFA at sp+8, at sp+16
- * and at fp+16. Finds the last ones before @addr in the same function.
- */
-static bool find_prologue(struct kpprof_walk *w, const struct kpprof_map *map, __u64 addr,
-			  struct prologue *p)
-{
-	const struct kpprof_rows *rows = map->rows;
-	__u32 i = kpprof_rows_row(rows, offset_in(map, addr)), n;
-	__u64 code;
-
-	for (n = 0; n < ENTRY_ROWS_MAX && i-- > 2; n++) {
-		const struct kpprof_rule *r = rule_at(rows, i);
-
-		/* Between functions, or where one begins that keeps no frame pointer; a ret has
-		 * the CFA at sp+8 too, and the frame pointer's again behind it. */
-		if (!r || r->kind == KPPROF_RULE_NONE ||
-		    (cfa_is(rows, i, KPPROF_REG_SP, 8) && i + 1 < rows->nrows &&
-		     !cfa_is(rows, i + 1, KPPROF_REG_FP, 16)))
-			return false;
-		if (!cfa_is(rows, i, KPPROF_REG_FP, 16) ||
-		    !cfa_is(rows, i - 1, KPPROF_REG_SP, 16) ||
-		    !cfa_is(rows, i - 2, KPPROF_REG_SP, 8) || rows->pcs[i - 2] < map->offset)
-			continue;
-		p->first = map->start + (rows->pcs[i - 2] - map->offset);
-		p->push = map->start + (rows->pcs[i - 1] - map->offset) - 1;
-		p->body = map->start + (rows->pcs[i] - map->offset);
-		return peek(w, p->body - 3, &code) &&
-		       ((code & 0xffffff) == 0xe58948 || (code & 0xffffff) == 0xec8b48);
-	}
-	return false;
-}
-
-/* The frame's size: what is pushed, and then `sub $size,%rsp` in one of its two forms. */
-static void read_size(struct kpprof_walk *w, struct prologue *p)
-{
-	__u64 at = p->body, code;
-	unsigned int i, n;
-
-	p->size = 0;
-	for (i = 0; i < PROLOGUE_MAX && peek(w, at, &code); i++, at += n) {
-		if ((code & 0xffffff) == 0xec8348) {
-			p->size += (__u64)(__s64)(signed char)kpprof_insn_byte(code, 3);
-			return;
-		}
-		if ((code & 0xffffff) == 0xec8148) {
-			p->size += (__u64)(__s64)(__s32)(code >> 24);
-			return;
-		}
-		n = kpprof_insn_byte(code, 0) == 0x53		 ? 1
-		    : (code & 0xfcff) == 0x5441 /* r12 to r15 */ ? 2
-								 : 0;
-		p->size += n ? 8 : 0;
-		if (!n)
-			n = kpprof_insn_plain_length(code);
-		if (!n)
-			return;
-	}
-}
-
-/* Whether the stack pointer stays where the prologue has put it until @pc: no `sub %reg,%rsp` and
- * no `and $mask,%rsp` as far as is looked. By bytes: what looks like one is taken for one. */
-static bool stays_fixed(struct kpprof_walk *w, __u64 body, __u64 pc)
-{
-	unsigned int i;
-	__u64 code;
-
-	if (pc - body > FIXED_BYTES)
-		return false;
-	for (; body < pc; body += 4) {
-		if (!peek(w, body, &code))
-			return false;
-		for (i = 0; i < 4; i++) {
-			int op = kpprof_insn_byte(code, i + 1),
-			    modrm = kpprof_insn_byte(code, i + 2);
-
-			if ((kpprof_insn_byte(code, i) & 0xf8) == 0x48 &&
-			    ((op == 0x29 && (modrm & 0xc7) == 0xc4) ||
-			     ((op == 0x83 || op == 0x81) && modrm == 0xe4)))
-				return false;
-		}
-	}
-	return true;
-}
-
-/* Whether a call ends at @ra that leads into the function; what for certain, and what maybe. */
-static enum evidence calls_into(struct kpprof_walk *w, __u64 ra, const struct prologue *p)
-{
-	__u64 to;
-
-	if (call_before(w, ra, &to) == CALL_DIRECT && to >= p->first && to <= p->push)
-		return EVIDENCE_STRONG;
-	return weigh(w, ra, p->push);
-}
-
-/*
- * The frame pointer of a frame that needs it, when it was not handed down to it. The prologue says
- * how far below it the stack pointer is, unless that moves later (alloca, arguments on the stack):
- * then the call that led into the function is looked for, which is a guess.
- */
-static bool recover_fp(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
-		       __u64 addr, const struct kpprof_rule *rule)
-{
-	enum evidence evidence;
-	struct prologue p;
-	unsigned int i;
-	__u64 slot, ra;
-
-	if (rule->kind != KPPROF_RULE_CFA || rule->off != 16 || !map->rows ||
-	    !find_prologue(w, map, addr, &p))
-		return false;
-	read_size(w, &p);
-	p.fixed = stays_fixed(w, p.body, addr);
-	slot = f->sp + p.size + 8;
-	if (p.size <= FRAME_MAX && !(slot & 7) && peek(w, slot, &ra)) {
-		evidence = calls_into(w, ra, &p);
-		if (evidence == EVIDENCE_STRONG || (evidence == EVIDENCE_WEAK && p.fixed))
-			goto found;
-	}
-	for (i = 1; i < KPPROF_GUESS_WORDS && w->guesses < GUESSES_MAX; i++) {
-		slot = f->sp + 8ull * i;
-		if (slot < f->sp || !peek(w, slot, &ra))
-			return false;
-		if (calls_into(w, ra, &p) != EVIDENCE_STRONG)
-			continue;
-		w->guesses++;
-		goto found;
-	}
-	return false;
-found:
-	f->fp = slot - 8;
-	f->fp_unsure = false;
-	return true;
-}
-
-static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
+static bool step_cfa(struct kpprof_walk *w, struct kpprof_frame *f, const struct kpprof_map *map,
 		     __u64 addr, const struct kpprof_rule *rule)
 {
 	__u64 cfa, ra;
@@ -573,9 +197,9 @@ static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof
 	/* A frame pointer that passed through unknown code must lead to a return address to be
 	 * believed. */
 	if (f->fp_unsure && rule->reg == KPPROF_REG_FP && !fp_leads_to_call(w, f, rule) &&
-	    !recover_fp(w, f, map, addr, rule)) {
+	    !kpprof_recover_fp(w, f, map, addr, rule)) {
 		w->end = KPPROF_END_NO_FP;
-		return guess(w, f, 0);
+		return kpprof_guess(w, f, 0);
 	}
 	if (!find_cfa(w, f, rule, &cfa) || !read_word(w, cfa - 8, &ra))
 		return false;
@@ -586,13 +210,14 @@ static bool step_cfa(struct kpprof_walk *w, struct frame *f, const struct kpprof
 }
 
 /* A system call returns 0 to the child; while the parent is in it, its rax is -ENOSYS. */
-static bool is_clone_child(const struct kpprof_walk *w, const struct frame *f)
+static bool is_clone_child(const struct kpprof_walk *w, const struct kpprof_frame *f)
 {
 	return f->regs_known && !w->regs[KPPROF_REG_AX];
 }
 
 /* From a frame to its caller; false with w->end set when there is none or it cannot be found. */
-static bool step(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map, __u64 addr)
+static bool step(struct kpprof_walk *w, struct kpprof_frame *f, const struct kpprof_map *map,
+		 __u64 addr)
 {
 	__u64 function;
 	const struct kpprof_rule *rule = find_rule(map, addr, &function);
@@ -625,19 +250,19 @@ static bool step(struct kpprof_walk *w, struct frame *f, const struct kpprof_map
  * A leaf outside all code was called through a bad pointer or is being unmapped; the return address
  * of that call is on top of the stack.
  */
-static bool step_from_nowhere(struct kpprof_walk *w, struct frame *f)
+static bool step_from_nowhere(struct kpprof_walk *w, struct kpprof_frame *f)
 {
 	__u64 ra, to;
 
 	w->end = KPPROF_END_NO_MAPPING;
-	if (!f->exact || !peek(w, f->sp, &ra) || call_before(w, ra, &to) == CALL_NONE)
+	if (!f->exact || !peek(w, f->sp, &ra) || kpprof_call_before(w, ra, &to) == KPPROF_CALL_NONE)
 		return false;
 	step_to(f, f->sp, ra);
 	return true;
 }
 
 /* The frame pointer from where it was saved; when that cannot be read it is not known. */
-static void load_fp(const struct kpprof_walk *w, struct frame *f)
+static void load_fp(const struct kpprof_walk *w, struct kpprof_frame *f)
 {
 	if (f->fp_saved && read_raw(w, f->fp_at, &f->fp))
 		f->fp_unsure = true;
@@ -648,7 +273,7 @@ static void load_fp(const struct kpprof_walk *w, struct frame *f)
  * The step that nearly all are: the CFA is an offset from a register that is known. As step_cfa(),
  * which does the others; false, for it to see to the frame.
  */
-static inline bool step_plain(const struct kpprof_walk *w, struct frame *f,
+static inline bool step_plain(const struct kpprof_walk *w, struct kpprof_frame *f,
 			      const struct kpprof_rule *rule)
 {
 	__u64 cfa, ra;
@@ -714,7 +339,7 @@ recall_rule(const struct kpprof_walk *w, const struct kpprof_rows *rows, __u64 a
 	return learn_rule(w, rows, addr, offset);
 }
 
-static void note_depth(struct kpprof_walk *w, const struct frame *f)
+static void note_depth(struct kpprof_walk *w, const struct kpprof_frame *f)
 {
 	__u64 from = w->first_sp;
 
@@ -723,7 +348,7 @@ static void note_depth(struct kpprof_walk *w, const struct frame *f)
 }
 
 /* A frame that is not plain. */
-static bool step_slowly(struct kpprof_walk *w, struct frame *f, const struct kpprof_map *map,
+static bool step_slowly(struct kpprof_walk *w, struct kpprof_frame *f, const struct kpprof_map *map,
 			__u64 addr)
 {
 	bool stepped;
@@ -743,7 +368,8 @@ static bool step_slowly(struct kpprof_walk *w, struct frame *f, const struct kpp
 }
 
 /* Whether the caller can be one: it is code, and not the end of all frames. */
-static bool is_caller(struct kpprof_walk *w, const struct frame *f, const struct kpprof_map *map)
+static bool is_caller(struct kpprof_walk *w, const struct kpprof_frame *f,
+		      const struct kpprof_map *map)
 {
 	if (map && f->pc)
 		return true;
@@ -758,7 +384,7 @@ unsigned int kpprof_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max)
 	const struct kpprof_rule *rule;
 	/* Of the mapping; no address is in an empty one. */
 	__u64 start = 0, size = 0, offset = 0;
-	struct frame f = {
+	struct kpprof_frame f = {
 		.pc = w->ip,
 		.exact = true,
 		.regs_known = !w->only_sp,
