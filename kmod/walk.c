@@ -209,6 +209,19 @@ static bool step_cfa(struct kpprof_walk *w, struct kpprof_frame *f, const struct
 	return true;
 }
 
+/*
+ * Whether the return address is one that nobody has called from: the first byte of a function,
+ * behind padding. makecontext() puts such a one at the bottom of a stack.
+ */
+static bool is_uncalled(struct kpprof_walk *w, const struct kpprof_frame *f,
+			const struct kpprof_map *map)
+{
+	__u64 start, to;
+
+	return !f->exact && f->pc < map->end && find_rule(map, f->pc, &start)->kind &&
+	       start == f->pc && kpprof_call_before(w, f->pc, &to) == KPPROF_CALL_NONE;
+}
+
 /* A system call returns 0 to the child; while the parent is in it, its rax is -ENOSYS. */
 static bool is_clone_child(const struct kpprof_walk *w, const struct kpprof_frame *f)
 {
@@ -225,7 +238,9 @@ static bool step(struct kpprof_walk *w, struct kpprof_frame *f, const struct kpp
 	w->end = KPPROF_END_UNSUPPORTED;
 	switch (rule->kind) {
 	case KPPROF_RULE_NONE:
-		return step_without_rows(w, f, map, function);
+		f->uncalled = is_uncalled(w, f, map);
+		w->end = f->uncalled ? KPPROF_END_COMPLETE : w->end;
+		return !f->uncalled && step_without_rows(w, f, map, function);
 	case KPPROF_RULE_STOP:
 		w->end = KPPROF_END_COMPLETE;
 		return false;
@@ -416,8 +431,10 @@ unsigned int kpprof_walk(struct kpprof_walk *w, __u64 *pcs, unsigned int max)
 		rule = rows ? recall_rule(w, rows, addr, addr + offset) : NULL;
 		if (rule && step_plain(w, &f, rule))
 			continue;
-		if (!step_slowly(w, &f, map, addr))
+		if (!step_slowly(w, &f, map, addr)) {
+			pcs[n - 1] = f.uncalled ? f.pc : addr;
 			return n;
+		}
 		w->end = KPPROF_END_TOO_DEEP;
 	}
 	note_depth(w, &f);

@@ -35,6 +35,7 @@ enum bx { BX_REGISTER, BX_SAVED, BX_LOST };
  * @pc: where it executes, or the return address into it
  * @exact: @pc is an instruction that was interrupted, not a return address
  * @regs_known: all of w->regs belong to this frame, not only sp and fp
+ * @uncalled: @pc is the first instruction of a function that somebody let return there
  * @fp_unsure: fp came through code that may have changed it
  * @sp: stack pointer
  * @fp: frame pointer register, unless it was @fp_saved
@@ -47,6 +48,7 @@ struct kpprof_frame {
 	__u64 pc;
 	bool exact;
 	bool regs_known;
+	bool uncalled;
 	bool fp_unsure;
 	bool fp_saved;
 	__u64 sp;

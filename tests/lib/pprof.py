@@ -33,18 +33,19 @@ Sample = collections.namedtuple("Sample", "values labels stack")
 # Names of the outermost function of a thread, in the C libraries and in Go.
 ROOT_NAME = re.compile(
     r"_start|__start|_start_c|_dl_start|_dl_start_user|_dlstart(_c)?|_dl_relocate_static_pie"
-    r"|(__)?clone[23]?|start_thread|thread_start|start"
+    r"|(__)?clone[23]?|start_thread|__start_context|thread_start|start"
     r"|_rt0_amd64(_linux)?|runtime\.(goexit|rt0_go|mstart\d?|mcall|morestack|systemstack(_switch)?"
     r"|clone|sigreturn.*|asmcgocall|_System|_GC|_ExternalCode)(\.abi0)?")
 # The outermost frame of a thread without a name: clone and clone3 call the thread's function, and then exit
 # (call *%reg; mov %rax, %rdi; mov $60, %eax; syscall).
 THREAD_CALL = re.compile(rb"\xff[\xd0-\xd7]\x48\x89\xc7\xb8\x3c\0\0\0\x0f\x05")
 THREAD_REACH = 24
+# Where makecontext() lets a coroutine return to (mov %rbx, %rsp; mov (%rsp), %rdi; test %rdi, %rdi), entered there.
+CONTEXT_START = re.compile(rb"\x48\x89\xdc\x48\x8b\x3c\x24\x48\x85\xff")
 # The entry point's code is so long at the most.
-START_REACH = 64
+START_REACH = 80
 # The one page of the kernel's half that user code runs in.
 VSYSCALL = 0xffffffffff600000
-START_REACH = 80
 
 
 def varint(data, pos):
@@ -195,6 +196,8 @@ def outermost_ranges(path):
             out.append((entry - vaddr + offset, entry - vaddr + offset + START_REACH))
         for call in THREAD_CALL.finditer(data, offset, offset + filesz):
             out.append((call.start() - THREAD_REACH, call.end()))
+        for begin in CONTEXT_START.finditer(data, offset, offset + filesz):
+            out.append(begin.span())
     return out
 
 

@@ -283,6 +283,37 @@ static void test_clone(void **state)
 	assert_int_equal(w.end, KPPROF_END_COMPLETE);
 }
 
+/* What makecontext() leaves at the bottom of a stack: the first byte of a function, behind padding.
+ */
+static void test_return_to_beginning(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, cfa(KPPROF_REG_SP, 8));
+	row(&s, CODE + 0x59, none);
+	row(&s, CODE + 0x60, cfa(KPPROF_REG_SP, 8));
+	s.stack[0] = CODE + 0x60;
+	w = walk_from(&s, CODE + 0x10, STACK, STACK + 64);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+	assert_int_equal(pcs[0], CODE + 0x10);
+	assert_int_equal(pcs[1], CODE + 0x60);
+	/* Into the middle of it, or behind a call, is no beginning. */
+	s.stack[0] = CODE + 0x5f;
+	w = walk_from(&s, CODE + 0x10, STACK, STACK + 64);
+	checked_walk(&w, pcs, 8);
+	assert_int_equal(w.end, KPPROF_END_NO_ROWS);
+	call_direct(&s, CODE + 0x60, CODE);
+	s.stack[0] = CODE + 0x60;
+	w = walk_from(&s, CODE + 0x10, STACK, STACK + 64);
+	checked_walk(&w, pcs, 8);
+	assert_int_equal(w.end, KPPROF_END_NO_ROWS);
+}
+
 static void test_ends(void **state)
 {
 	static struct space s;
@@ -643,6 +674,7 @@ int main(void)
 		cmocka_unit_test(test_call_at_end_of_row),
 		cmocka_unit_test(test_deref_and_plt),
 		cmocka_unit_test(test_signal_restores_everything),
+		cmocka_unit_test(test_return_to_beginning),
 		cmocka_unit_test(test_clone),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_too_deep),
