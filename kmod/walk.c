@@ -6,6 +6,10 @@
 
 /* No frame is larger. */
 #define CFA_MAX (1ull << 32)
+/* Bytes without rows that are not functions in assembly language any more. */
+#define LARGE_GAP (64u << 10)
+/* Rows in which it is looked for: functions that are known in it. */
+#define LARGE_GAP_ROWS 512
 
 /* A row of KPPROF_RULE_NONE is what code without rows looks like; @start is an address, 0 for
  * unknown. */
@@ -63,6 +67,41 @@ static bool step_fp(struct kpprof_walk *w, struct kpprof_frame *f)
 	return true;
 }
 
+static bool is_none(const struct kpprof_rows *rows, __u32 i)
+{
+	return rows->index[i] < rows->nrules &&
+	       rows->rules[rows->index[i]].kind == KPPROF_RULE_NONE;
+}
+
+/*
+ * Whether so much code around @addr is without rows that it is more than a few functions in
+ * assembly language: a program that compiles to machine code of its own has put it into its image,
+ * as V8 does with its builtins, and that keeps frame pointers.
+ */
+static bool is_code_of_its_own(const struct kpprof_map *map, __u64 addr)
+{
+	const struct kpprof_rows *rows = map->rows;
+	__u32 from, to, n;
+
+	if (!rows)
+		return true;
+	to = from = kpprof_rows_row(rows, offset_in(map, addr));
+	if (!to)
+		return false;
+	from--;
+	for (n = 0; n < LARGE_GAP_ROWS; n++) {
+		if (to < rows->nrows && rows->pcs[to] - rows->pcs[from] >= LARGE_GAP)
+			return true;
+		if (from && is_none(rows, from - 1))
+			from--;
+		else if (to < rows->nrows && is_none(rows, to))
+			to++;
+		else
+			return false;
+	}
+	return false;
+}
+
 /*
  * Code without rows. Where the function's first instructions are known they tell whether it keeps a
  * frame pointer, and whether the leaf has set it up yet.
@@ -86,7 +125,7 @@ static bool step_without_rows(struct kpprof_walk *w, struct kpprof_frame *f,
 			return true;
 		}
 	}
-	if ((keeps_fp || !map->rows) && !f->fp_unsure && step_fp(w, f))
+	if ((keeps_fp || is_code_of_its_own(map, f->pc)) && !f->fp_unsure && step_fp(w, f))
 		return true;
 	if (kpprof_guess(w, f, function))
 		return true;
