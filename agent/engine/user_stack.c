@@ -5,16 +5,23 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "../../kmod/bridge.h"
 #include "../image/store.h"
 #include "record.h"
 
-/* What the walker's reads are answered from; @later: some of them from what the process has now. */
+/* Bytes below the stack pointer that belong to the function that runs (System V ABI, AMD64
+ * supplement, 3.2.2: the red zone). */
+enum { RED_ZONE = 128 };
+
+/* What the walker's reads are answered from; @later: some of them from what the process has now;
+ * @below: from below its stack pointer. */
 struct memory {
 	pid_t pid;
 	const struct maps *maps;
 	uint64_t sp;
 	const struct record_sample *s;
 	bool later;
+	bool below;
 };
 
 static int read_process(pid_t pid, uint64_t addr, uint64_t *val)
@@ -42,6 +49,7 @@ static int read_memory(void *ctx, __u64 addr, __u64 *val)
 {
 	struct memory *m = ctx;
 	uint64_t at = addr - m->sp, got = 0;
+	bool below;
 	int err;
 
 	if (at < m->s->stack_len && m->s->stack_len - at >= sizeof(*val)) {
@@ -53,19 +61,33 @@ static int read_memory(void *ctx, __u64 addr, __u64 *val)
 		*val = got;
 		return err;
 	}
-	if (addr < m->sp || m->s->stack_len >= m->s->stack_asked)
-		return -ENODATA;
 	/*
 	 * A copy that is shorter than asked for ended where the stack ends, or at a page of it that
 	 * is not in memory: in a large array, nobody may have written to that yet. Who called the
-	 * function that has the array is likely to be there still.
+	 * function that has the array is likely to be there still. Of the red zone perf copies
+	 * nothing; loops of OpenSSL's for AVX2 keep the address of their caller's frame there.
 	 */
+	below = addr < m->sp && m->sp - addr <= RED_ZONE;
+	if (!below && (addr < m->sp || m->s->stack_len >= m->s->stack_asked))
+		return -ENODATA;
+	m->below = m->below || below;
 	err = read_process(m->pid, addr, &got);
 	if (!err) {
 		*val = got;
 		m->later = true;
 	}
 	return err;
+}
+
+/* A caller that was found through the red zone must have called. */
+static unsigned int check_below(struct kpprof_walk *walk, const __u64 *pcs, unsigned int n)
+{
+	__u64 to;
+
+	if (n < 2 || kpprof_call_before(walk, pcs[1] + 1, &to) != KPPROF_CALL_NONE)
+		return n;
+	walk->end = KPPROF_END_NOT_DUMPED;
+	return 1;
 }
 
 unsigned int user_stack_walk(struct image_store *store, pid_t pid, struct maps *maps,
@@ -94,6 +116,8 @@ unsigned int user_stack_walk(struct image_store *store, pid_t pid, struct maps *
 	walk->memo = maps_memo(maps);
 	memcpy(walk->regs, s->regs, sizeof(walk->regs));
 	n = kpprof_walk(walk, pcs, max);
+	if (m.below)
+		n = check_below(walk, pcs, n);
 	walk->guesses += m.later;
 	if (walk->end == KPPROF_END_PENDING)
 		*awaited = maps->images[walk->end_map];
