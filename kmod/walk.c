@@ -6,10 +6,6 @@
 
 /* No frame is larger. */
 #define CFA_MAX (1ull << 32)
-/* Bytes without rows that are not functions in assembly language any more. */
-#define LARGE_GAP (64u << 10)
-/* Rows in which it is looked for: functions that are known in it. */
-#define LARGE_GAP_ROWS 512
 
 /* A row of KPPROF_RULE_NONE is what code without rows looks like; @start is an address, 0 for
  * unknown. */
@@ -34,8 +30,13 @@ static bool read_word(struct kpprof_walk *w, __u64 addr, __u64 *val)
 	return !err;
 }
 
-/* Bytes of `push %rbp; mov %rsp,%rbp` at the start of a function, after an endbr64 if there is one.
- */
+/* Whether these are the bytes of `push %rbp; mov %rsp,%rbp`. */
+static bool sets_up_fp(__u64 code)
+{
+	return (__u32)code == 0xe5894855 || (__u32)code == 0xec8b4855;
+}
+
+/* Whether a function begins so, after an endbr64 if there is one. */
 static bool has_fp_prologue(struct kpprof_walk *w, __u64 function, __u64 *push)
 {
 	__u64 code;
@@ -47,7 +48,7 @@ static bool has_fp_prologue(struct kpprof_walk *w, __u64 function, __u64 *push)
 		*push = function + 4;
 		code >>= 32;
 	}
-	return (__u32)code == 0xe5894855 || (__u32)code == 0xec8b4855;
+	return sets_up_fp(code);
 }
 
 /* One step along the frame pointer, if what it points to looks like a frame. */
@@ -67,65 +68,45 @@ static bool step_fp(struct kpprof_walk *w, struct kpprof_frame *f)
 	return true;
 }
 
-static bool is_none(const struct kpprof_rows *rows, __u32 i)
-{
-	return rows->index[i] < rows->nrules &&
-	       rows->rules[rows->index[i]].kind == KPPROF_RULE_NONE;
-}
-
 /*
- * Whether so much code around @addr is without rows that it is more than a few functions in
- * assembly language: a program that compiles to machine code of its own has put it into its image,
- * as V8 does with its builtins, and that keeps frame pointers.
+ * Whether a leaf has no frame yet or no more, and at which slot its return address is then: on a
+ * ret, before `push %rbp` (@push, where the function is known), or between that and `mov
+ * %rsp,%rbp`.
  */
-static bool is_code_of_its_own(const struct kpprof_map *map, __u64 addr)
+static bool is_frameless(struct kpprof_walk *w, const struct kpprof_frame *f, __u64 push,
+			 __u64 *slot)
 {
-	const struct kpprof_rows *rows = map->rows;
-	__u32 from, to, n;
+	__u64 code;
 
-	if (!rows)
+	*slot = f->sp;
+	if (f->pc < push)
 		return true;
-	to = from = kpprof_rows_row(rows, offset_in(map, addr));
-	if (!to)
+	if (!peek(w, f->pc, &code))
 		return false;
-	from--;
-	for (n = 0; n < LARGE_GAP_ROWS; n++) {
-		if (to < rows->nrows && rows->pcs[to] - rows->pcs[from] >= LARGE_GAP)
-			return true;
-		if (from && is_none(rows, from - 1))
-			from--;
-		else if (to < rows->nrows && is_none(rows, to))
-			to++;
-		else
-			return false;
-	}
-	return false;
+	if (kpprof_insn_byte(code, 0) == 0xc3 || sets_up_fp(code))
+		return true;
+	*slot = f->sp + 8;
+	return ((code & 0xffffff) == 0xe58948 || (code & 0xffffff) == 0xec8b48) &&
+	       peek(w, f->pc - 1, &code) && sets_up_fp(code);
 }
 
 /*
- * Code without rows. Where the function's first instructions are known they tell whether it keeps a
- * frame pointer, and whether the leaf has set it up yet.
+ * Code without rows. @keeps_fp: that it keeps frame pointers; where the function's first
+ * instructions are known they tell, and whether the leaf has set its own up yet.
  */
-static bool step_without_rows(struct kpprof_walk *w, struct kpprof_frame *f,
-			      const struct kpprof_map *map, __u64 function)
+static bool step_without_rows(struct kpprof_walk *w, struct kpprof_frame *f, __u64 function,
+			      bool keeps_fp)
 {
-	__u64 push, code, ra, to;
-	bool keeps_fp = has_fp_prologue(w, function, &push);
+	__u64 push, slot, ra, to;
+	bool begins_so = has_fp_prologue(w, function, &push);
 
-	if (f->exact) {
-		/* On a ret, or before the prologue, the return address is on top of the stack. */
-		bool top = (keeps_fp && f->pc <= push) ||
-			   (peek(w, f->pc, &code) && kpprof_insn_byte(code, 0) == 0xc3);
-		__u64 slot = f->sp + (keeps_fp && f->pc > push && f->pc <= push + 1 ? 8 : 0);
-
-		if ((top || slot != f->sp) && peek(w, slot, &ra) &&
-		    kpprof_call_before(w, ra, &to) != KPPROF_CALL_NONE) {
-			step_to(f, slot, ra);
-			f->bx = BX_LOST;
-			return true;
-		}
+	if (f->exact && is_frameless(w, f, begins_so ? push : 0, &slot) && peek(w, slot, &ra) &&
+	    kpprof_call_before(w, ra, &to) != KPPROF_CALL_NONE) {
+		step_to(f, slot, ra);
+		f->bx = BX_LOST;
+		return true;
 	}
-	if ((keeps_fp || is_code_of_its_own(map, f->pc)) && !f->fp_unsure && step_fp(w, f))
+	if ((begins_so || keeps_fp) && !f->fp_unsure && step_fp(w, f))
 		return true;
 	if (kpprof_guess(w, f, function))
 		return true;
@@ -279,7 +260,9 @@ static bool step(struct kpprof_walk *w, struct kpprof_frame *f, const struct kpp
 	case KPPROF_RULE_NONE:
 		f->uncalled = is_uncalled(w, f, map);
 		w->end = f->uncalled ? KPPROF_END_COMPLETE : w->end;
-		return !f->uncalled && step_without_rows(w, f, map, function);
+		return !f->uncalled && step_without_rows(w, f, function, !map->rows);
+	case KPPROF_RULE_FP:
+		return step_without_rows(w, f, 0, true);
 	case KPPROF_RULE_STOP:
 		w->end = KPPROF_END_COMPLETE;
 		return false;

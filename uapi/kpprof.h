@@ -817,6 +817,7 @@ struct kpprof_heap_record {
  * @KPPROF_RULE_UNSUPPORTED: there is unwind information, of a form that rows cannot express
  * @KPPROF_RULE_CLONE: behind the system call that makes a thread on a new stack: STOP in the child,
  *	whose rax is 0; else CFA = reg + off
+ * @KPPROF_RULE_FP: no unwind information, in a piece of code that keeps frame pointers
  */
 enum kpprof_rule_kind {
 	KPPROF_RULE_NONE = 0,
@@ -828,6 +829,7 @@ enum kpprof_rule_kind {
 	KPPROF_RULE_SWITCH = 6,
 	KPPROF_RULE_UNSUPPORTED = 7,
 	KPPROF_RULE_CLONE = 8,
+	KPPROF_RULE_FP = 9,
 	__KPPROF_RULE_KINDS
 };
 

@@ -27,17 +27,36 @@ enum { FEW_BYTES = 1024 };
 /* _start is not longer. */
 enum { MAX_ENTRY = 64 };
 
+/*
+ * So many bytes without rows in one piece are the work of another compiler and no functions in
+ * assembly language among others, as V8's builtins are; when there is the beginning of a frame for
+ * so many, it keeps frame pointers. V8 has one for 860; musl, of which Debian describes nothing
+ * either, has four in 700 KB.
+ */
+enum { LARGE_GAP = 16 << 10, BYTES_PER_FRAME = 4096 };
+
 /* Executable segments whose gaps are looked at. */
 enum { MAX_SEGMENTS = 16 };
 
 /* Symbols are read so many at a time. */
 enum { SYMBOLS_AT_ONCE = 2048 };
 
+/**
+ * struct gap - file offsets from @start up to @end: executable, covered by no range
+ * @frames: places in it where a frame pointer is set up
+ */
+struct gap {
+	uint64_t start;
+	uint64_t end;
+	uint32_t frames;
+};
+
 struct scan {
 	struct elf_image *img;
 	struct rows_builder *out;
-	struct buf gaps;      /* of struct row_gap: executable, covered by no range */
-	struct buf clones;    /* the same, in the middle of functions and smaller than MIN_GAP */
+	struct buf gaps;      /* of struct gap */
+	struct buf clones;    /* of struct row_gap: the same, in the middle of functions and smaller
+				 than MIN_GAP */
 	struct buf functions; /* uint64_t: file offsets of known starts in gaps */
 	uint64_t budget;      /* bytes of code that may still be read */
 	bool everywhere;      /* look for trampolines in gaps or not */
@@ -47,12 +66,12 @@ struct scan {
 
 static size_t ngaps(const struct scan *s)
 {
-	return s->gaps.len / sizeof(struct row_gap);
+	return s->gaps.len / sizeof(struct gap);
 }
 
-static const struct row_gap *find_gap(const struct scan *s, uint64_t offset)
+static struct gap *find_gap(const struct scan *s, uint64_t offset)
 {
-	const struct row_gap *g = (const struct row_gap *)s->gaps.data;
+	struct gap *g = (struct gap *)s->gaps.data;
 	size_t lo = 0, hi = ngaps(s);
 
 	while (lo < hi) {
@@ -183,6 +202,20 @@ static void try_clone(struct scan *s, const uint8_t *p, uint64_t offset)
 	}
 }
 
+/* push %rbp; mov %rsp,%rbp */
+static void try_frame(struct scan *s, const uint8_t *p, uint64_t offset)
+{
+	static const uint8_t to_rm[] = {0x55, 0x48, 0x89, 0xe5},
+			     from_rm[] = {0x55, 0x48, 0x8b, 0xec};
+	struct gap *g;
+
+	if (memcmp(p, to_rm, sizeof(to_rm)) != 0 && memcmp(p, from_rm, sizeof(from_rm)) != 0)
+		return;
+	g = find_gap(s, offset);
+	if (g)
+		g->frames++;
+}
+
 static void try_call(struct scan *s, const uint8_t *p, uint64_t offset)
 {
 	int32_t rel;
@@ -202,6 +235,10 @@ static void scan_window(struct scan *s, const uint8_t *p, size_t n, uint64_t off
 		case 0x0f:
 			if (!s->only_trampolines)
 				try_clone(s, p + i, offset + i);
+			break;
+		case 0x55:
+			if (!s->only_trampolines)
+				try_frame(s, p + i, offset + i);
 			break;
 		case 0x48:
 		case 0xb8:
@@ -255,7 +292,7 @@ static int scan_all(struct scan *s)
 
 static int scan_gaps(struct scan *s)
 {
-	const struct row_gap *g = (const struct row_gap *)s->gaps.data;
+	const struct gap *g = (const struct gap *)s->gaps.data;
 	int err = 0;
 
 	for (size_t i = 0; i < ngaps(s) && !err; i++)
@@ -265,7 +302,7 @@ static int scan_gaps(struct scan *s)
 
 static int cmp_gap(const void *a, const void *b)
 {
-	const struct row_gap *x = a, *y = b;
+	const struct gap *x = a, *y = b;
 
 	return x->start < y->start ? -1 : x->start > y->start;
 }
@@ -277,16 +314,18 @@ static void cut_gaps(struct scan *s, const struct buf *all, const struct elf_seg
 	uint64_t seg_end = seg->offset + seg->filesz;
 
 	for (size_t i = 0; i < all->len / sizeof(*g); i++) {
-		struct row_gap x = g[i];
+		struct gap x = {
+			.start = g[i].start > seg->offset ? g[i].start : seg->offset,
+			.end = g[i].end < seg_end ? g[i].end : seg_end,
+		};
+		const struct row_gap small = {x.start, x.end};
 
-		x.start = x.start > seg->offset ? x.start : seg->offset;
-		x.end = x.end < seg_end ? x.end : seg_end;
 		if (x.start >= x.end)
 			continue;
 		if (x.end - x.start >= MIN_GAP)
 			buf_append(&s->gaps, &x, sizeof(x));
 		else if (x.end % MIN_GAP && x.end - x.start > 6)
-			buf_append(&s->clones, &x, sizeof(x));
+			buf_append(&s->clones, &small, sizeof(small));
 	}
 }
 
@@ -294,14 +333,14 @@ static void cut_gaps(struct scan *s, const struct buf *all, const struct elf_seg
  * bytes. */
 static uint64_t sort_gaps(struct scan *s)
 {
-	struct row_gap *g = (struct row_gap *)s->gaps.data;
+	struct gap *g = (struct gap *)s->gaps.data;
 	uint64_t end = 0, bytes = 0;
 	size_t n = ngaps(s), kept = 0;
 
 	if (n)
 		qsort(g, n, sizeof(*g), cmp_gap);
 	for (size_t i = 0; i < n; i++) {
-		struct row_gap x = g[i];
+		struct gap x = g[i];
 
 		x.start = x.start > end ? x.start : end;
 		if (x.start >= x.end)
@@ -407,7 +446,7 @@ bool textscan_entry(const struct elf_image *img, uint64_t *vaddr)
 static void add_entry(struct scan *s)
 {
 	const uint64_t *f = (const uint64_t *)s->functions.data;
-	const struct row_gap *gap;
+	const struct gap *gap;
 	uint64_t vaddr, start, end;
 
 	if (!textscan_entry(s->img, &vaddr) || !elf_vaddr_to_offset(s->img, vaddr, &start))
@@ -438,6 +477,19 @@ static int scan_clones(struct scan *s)
 	return s->out->error;
 }
 
+/* What was found in a gap before stays as it is. */
+static void add_frames(struct scan *s)
+{
+	const struct gap *g = (const struct gap *)s->gaps.data;
+
+	for (size_t i = 0; i < ngaps(s); i++) {
+		uint64_t size = g[i].end - g[i].start;
+
+		if (size >= LARGE_GAP && g[i].frames >= size / BYTES_PER_FRAME)
+			add_kind(s, g[i].start, g[i].end, KPPROF_RULE_FP);
+	}
+}
+
 static int scan_uncovered(struct scan *s)
 {
 	uint64_t bytes;
@@ -453,6 +505,7 @@ static int scan_uncovered(struct scan *s)
 	if (err)
 		return err;
 	add_entry(s);
+	add_frames(s);
 	for (size_t i = 0; i < s->functions.len / sizeof(uint64_t); i++)
 		rows_add_function(s->out, ((const uint64_t *)s->functions.data)[i]);
 	return s->out->error;

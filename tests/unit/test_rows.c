@@ -693,6 +693,49 @@ static void test_entry_and_calls(void **state)
 	assert_int_equal(kind_at(&rows, 0x183f), KPPROF_RULE_STOP);
 }
 
+enum { LARGE_AT = 0x10000 };
+
+/* The code, at LARGE_AT, begins with a function that the frames describe. */
+static enum kpprof_rule_kind kind_of_rest(const uint8_t *code, size_t n)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_buf_ struct buf block = {0};
+	struct elf_file_image image;
+	struct frames f = {0};
+	struct kpprof_rows rows;
+
+	put_cie(&f, "zR");
+	FDE(&f, LARGE_AT, 0x40, 0);
+	fd = elf_file_make(IN_EH_FRAME, code, 0, f.data, f.len, 0);
+	image = elf_file_headers(IN_EH_FRAME, f.len);
+	image.ph[0] = (Elf64_Phdr){PT_LOAD, PF_R | PF_X, LARGE_AT, LARGE_AT, 0, n, n, 16};
+	elf_file_put(fd, 0, &image, sizeof(image));
+	elf_file_put(fd, LARGE_AT, code, n);
+	assert_int_equal(build(fd, &block, &rows), 0);
+	assert_int_equal(kind_at(&rows, LARGE_AT + 0x20), KPPROF_RULE_CFA);
+	assert_int_equal(kind_at(&rows, LARGE_AT + n - 1), kind_at(&rows, LARGE_AT + 0x40));
+	return kind_at(&rows, LARGE_AT + 0x40);
+}
+
+/* A large piece of code without rows in which frames are set up all over keeps frame pointers. */
+static void test_large_gap(void **state)
+{
+	static const uint8_t to_rm[] = {0x55, 0x48, 0x89, 0xe5},
+			     from_rm[] = {0x55, 0x48, 0x8b, 0xec};
+	static uint8_t code[0x9000];
+
+	(void)state;
+	for (size_t each = 0x800; each <= 0x2000; each *= 2) {
+		memset(code, 0x90, sizeof(code));
+		for (size_t at = 0x100; at < sizeof(code); at += each)
+			memcpy(code + at, at & each ? to_rm : from_rm, sizeof(to_rm));
+		assert_int_equal(kind_of_rest(code, sizeof(code)),
+				 each <= 0x1000 ? KPPROF_RULE_FP : KPPROF_RULE_NONE);
+		/* Not so large */
+		assert_int_equal(kind_of_rest(code, 0x3000), KPPROF_RULE_NONE);
+	}
+}
+
 /* This very program: its own function is in the rows, with a rule. */
 static void test_self(void **state)
 {
@@ -727,7 +770,7 @@ int main(void)
 		cmocka_unit_test(test_cut_frames),    cmocka_unit_test(test_endless_rows),
 		cmocka_unit_test(test_trampolines),   cmocka_unit_test(test_thread_exit),
 		cmocka_unit_test(test_clone),	      cmocka_unit_test(test_entry_and_calls),
-		cmocka_unit_test(test_self),
+		cmocka_unit_test(test_large_gap),     cmocka_unit_test(test_self),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
