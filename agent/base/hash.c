@@ -14,11 +14,10 @@ void intern_deinit(struct intern *t)
 	*t = (struct intern){.keys.max = t->keys.max};
 }
 
-/* Fibonacci hashing (Knuth, volume 3, 6.4), eight bytes at a time, folded so that the low bits
- * depend on all. */
+/* Eight bytes at a time, folded so that the low bits depend on all. */
 static uint64_t mix(uint64_t h, uint64_t word)
 {
-	h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+	h = hash_u64(h ^ word);
 	return h ^ (h >> 32);
 }
 

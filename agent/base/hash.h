@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An intern table: byte strings to small numbers. Equal keys get the same number; numbers run from
- * 0 in the order of first appearance, so that what belongs to a key can live in a plain array
- * beside it.
+ * hash_u64() spreads a number. An intern table: byte strings to small numbers. Equal keys get the
+ * same number; numbers run from 0 in the order of first appearance, so that what belongs to a key
+ * can live in a plain array beside it.
  */
 #ifndef KPPROF_HASH_H
 #define KPPROF_HASH_H
@@ -11,6 +11,13 @@
 #include <stddef.h>
 
 #include "buf.h"
+
+/** hash_u64() - Fibonacci hashing (Knuth, volume 3, 6.4): 2^64 over the golden ratio; the high bits
+ * are the good ones */
+static inline uint64_t hash_u64(uint64_t n)
+{
+	return n * 0x9e3779b97f4a7c15u;
+}
 
 /**
  * struct intern - a set of byte strings with numbers; all zero is an empty one

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <linux/futex.h>
 
+#include "../base/hash.h"
+
 enum {
 	BUCKETS = 1024,
 	/* Queues that nobody is on are kept for the time of their last release, up to so many. */
@@ -25,8 +27,8 @@ struct futex_queue {
 
 static struct futex_queue **bucket_of(const struct futexes *f, pid_t pid, uint64_t addr)
 {
-	/* Words are 4 bytes apart at least; the multiplier is 2^64 over the golden ratio. */
-	uint64_t hash = (addr / 4 + (uint64_t)pid) * 0x9e3779b97f4a7c15ull;
+	/* Words are 4 bytes apart at least. */
+	uint64_t hash = hash_u64(addr / 4 + (uint64_t)pid);
 
 	return &f->buckets[hash >> 54];
 }

@@ -4,9 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../base/hash.h"
+
 static struct block **bucket_of(const struct blocks *b, uint64_t seq)
 {
-	return &b->buckets[((seq * 0x9e3779b97f4a7c15u) >> 40) % BLOCKS_BUCKETS];
+	return &b->buckets[(hash_u64(seq) >> 40) % BLOCKS_BUCKETS];
 }
 
 struct block *blocks_add(struct blocks *b, uint64_t seq)

@@ -14,6 +14,7 @@
 
 #include "../base/buf.h"
 #include "../base/cleanup.h"
+#include "../base/hash.h"
 #include "elf.h"
 #include "fdes.h"
 #include "insn.h"
@@ -71,7 +72,7 @@ static void graph_deinit(struct graph *g)
 
 static int *slot_of(const struct graph *g, uint64_t offset)
 {
-	uint64_t at = (offset * 0x9e3779b97f4a7c15u) >> 32;
+	uint64_t at = hash_u64(offset) >> 32;
 
 	for (;; at++) {
 		int *slot = &g->slots[at % SLOTS];

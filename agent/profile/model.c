@@ -160,7 +160,7 @@ static int64_t find_or_add_location(struct profile *p, const struct profile_loca
 int64_t profile_location(struct profile *p, uint32_t mapping, uint64_t addr)
 {
 	/* images begin at a page's start, so that many have code at the same place of a page */
-	uint64_t hash = addr * 0x9e3779b97f4a7c15ull >> (64 - PROFILE_RECENT_BITS);
+	uint64_t hash = hash_u64(addr) >> (64 - PROFILE_RECENT_BITS);
 	struct profile_recent *r = &p->recent[hash];
 	struct profile_location_key key = {.addr = addr, .mapping = mapping};
 	int64_t number;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/cleanup.h"
+#include "../base/hash.h"
 #include "../engine/process.h"
 #include "../image/maps.h"
 #include "../image/store.h"
@@ -81,7 +82,7 @@ static int64_t add_mapping(struct places *pl, const struct key *key, struct prof
 
 static struct place_recent *recent_of(struct places *pl, const struct image *image, uint64_t offset)
 {
-	uint64_t hash = ((uintptr_t)image + offset) * 0x9e3779b97f4a7c15ull;
+	uint64_t hash = hash_u64((uintptr_t)image + offset);
 
 	return &pl->recent[hash >> (64 - PLACES_RECENT_BITS)];
 }
