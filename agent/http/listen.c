@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "../../kmod/addr.h"
 #include "../base/buf.h"
@@ -19,14 +17,7 @@
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "../control/addresses.h"
-#include "unixsock.h"
-
-enum {
-	/* A crowd that comes at once does not make others wait a second for another try. */
-	BACKLOG = 1024,
-	/* Connections that are taken before those that are there get their turn. */
-	ACCEPTS_PER_ROUND = 16,
-};
+#include "port.h"
 
 /* Changes of addresses that come within this time are looked at together. */
 #define SETTLE_NS (20 * NSEC_PER_MSEC)
@@ -34,23 +25,8 @@ enum {
 #define RETRY_NS (1 * NSEC_PER_SEC)
 
 /**
- * struct port - one listening socket
- * @device: bound to this interface, 0 for none
- * @wanted: its address was found by the current look at the box
- */
-struct port {
-	struct port *next;
-	struct listener *listener;
-	struct loop_fd watch;
-	int fd;
-	struct sockaddr_storage ss;
-	socklen_t len;
-	uint32_t device;
-	bool wanted;
-};
-
-/**
  * struct listener - see listen.h
+ * @owner: of its ports
  * @what: points into @addr
  * @watch: of addresses, for the forms that follow them
  * @settle: a look at the addresses is due
@@ -58,12 +34,10 @@ struct port {
  * @logged: a bind that failed was logged, and none was successful since
  */
 struct listener {
-	struct loop *loop;
+	struct port_owner owner;
 	char *addr;
 	struct kpprof_listen what;
 	unsigned int allow;
-	listen_accepted accepted;
-	void *ctx;
 	struct port *ports;
 	struct address_watch *watch;
 	struct loop_timer settle;
@@ -91,126 +65,18 @@ void listen_addr_text(const struct sockaddr_storage *ss, char *out, size_t size)
 	}
 }
 
-/* ---- connections */
-
-static void pause_accepting(struct listener *l)
+static void starved(struct port_owner *owner)
 {
+	struct listener *l = (struct listener *)((char *)owner - offsetof(struct listener, owner));
+
 	for (struct port *p = l->ports; p; p = p->next)
-		loop_del(l->loop, &p->watch);
-	loop_timer_set(l->loop, &l->retry, RETRY_NS);
-}
-
-static void on_connection(struct loop_fd *w, uint32_t events)
-{
-	struct port *p = (struct port *)((char *)w - offsetof(struct port, watch));
-	struct listener *l = p->listener;
-
-	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
-		struct sockaddr_storage peer = {0};
-		socklen_t len = sizeof(peer);
-		int fd = accept4(p->fd, (struct sockaddr *)&peer, &len,
-				 SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0) {
-			l->accepted(l->ctx, fd, &peer, len);
-			continue;
-		}
-		/* The connection would be offered again at once, for ever. */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_warning("no connection can be taken for a moment: %s", strerror(errno));
-			pause_accepting(l);
-		}
-		return;
-	}
-}
-
-static int watch_port(struct port *p)
-{
-	return p->watch.fd >= 0 ? 0 : loop_add(p->listener->loop, &p->watch, p->fd, EPOLLIN);
-}
-
-/* ---- sockets */
-
-static void port_free(struct port *p)
-{
-	loop_del(p->listener->loop, &p->watch);
-	if (p->ss.ss_family == AF_UNIX)
-		unixsock_remove((const void *)&p->ss);
-	cleanup_close_(&p->fd);
-	free(p);
-}
-
-static int set_options(int fd, const struct port *p)
-{
-	static const int on = 1;
-	char name[IF_NAMESIZE];
-
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
-		return -errno;
-	if (p->ss.ss_family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)))
-		return -errno;
-	if (!p->device)
-		return 0;
-	if (!if_indextoname(p->device, name))
-		return -errno;
-	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name)) ? -errno
-											  : 0;
-}
-
-static int bind_inet(struct port *p)
-{
-	_cleanup_close_ int fd =
-		socket(p->ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err = fd < 0 ? -errno : set_options(fd, p);
-
-	if (err)
-		return err;
-	if (bind(fd, (const struct sockaddr *)&p->ss, p->len) || listen(fd, BACKLOG) ||
-	    getsockname(fd, (struct sockaddr *)&p->ss, &p->len))
-		return -errno;
-	p->fd = take_fd(fd);
-	return 0;
-}
-
-static void set_sockaddr(struct port *p, bool ipv6, const uint8_t *bytes, uint16_t number,
-			 uint32_t scope)
-{
-	struct sockaddr_in *in = (void *)&p->ss;
-	struct sockaddr_in6 *in6 = (void *)&p->ss;
-
-	memset(&p->ss, 0, sizeof(p->ss));
-	if (!ipv6) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(number);
-		memcpy(&in->sin_addr, bytes, 4);
-		p->len = sizeof(*in);
-		return;
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(number);
-	memcpy(&in6->sin6_addr, bytes, 16);
-	in6->sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) ? scope : 0;
-	p->len = sizeof(*in6);
-}
-
-static struct port *port_new(struct listener *l)
-{
-	struct port *p = calloc(1, sizeof(*p));
-
-	if (!p)
-		return NULL;
-	p->listener = l;
-	p->fd = -1;
-	p->wanted = true;
-	p->watch = (struct loop_fd){.fd = -1, .cb = on_connection};
-	return p;
+		port_pause(p);
+	loop_timer_set(l->owner.loop, &l->retry, RETRY_NS);
 }
 
 static int add_port(struct listener *l, struct port *p)
 {
-	int err = watch_port(p);
+	int err = port_watch(p);
 
 	if (err) {
 		port_free(p);
@@ -244,13 +110,13 @@ static bool is_meant(const struct listener *l, const struct address *a)
 
 static int bind_address(struct listener *l, const struct address *a)
 {
-	struct port *p = port_new(l), *there;
+	struct port *p = port_new(&l->owner), *there;
 	char text[LISTEN_ADDR_TEXT];
 	int err;
 
 	if (!p)
 		return -ENOMEM;
-	set_sockaddr(p, a->ipv6, a->bytes, l->what.port, a->ifindex);
+	port_set_inet(p, a->ipv6, a->bytes, l->what.port, a->ifindex);
 	p->device = l->what.kind == KPPROF_LISTEN_INTERFACE ? a->ifindex : a->vrf;
 	there = find_port(l, p);
 	if (there) {
@@ -259,7 +125,7 @@ static int bind_address(struct listener *l, const struct address *a)
 		return 0;
 	}
 	listen_addr_text(&p->ss, text, sizeof(text));
-	err = bind_inet(p);
+	err = port_bind_inet(p);
 	if (err) {
 		/* EADDRNOTAVAIL: the interface is down, or the address is gone again. */
 		if (!l->logged && err != -EADDRNOTAVAIL)
@@ -301,7 +167,7 @@ static void follow(struct listener *l)
 
 	if (err) {
 		log_warning("the addresses of the box cannot be listed: %s", strerror(-err));
-		loop_timer_set(l->loop, &l->settle, RETRY_NS);
+		loop_timer_set(l->owner.loop, &l->settle, RETRY_NS);
 		return;
 	}
 	for (struct port *p = l->ports; p; p = p->next)
@@ -316,7 +182,7 @@ static void follow(struct listener *l)
 	close_unwanted(l);
 	l->logged = again;
 	if (again)
-		loop_timer_set(l->loop, &l->settle, RETRY_NS);
+		loop_timer_set(l->owner.loop, &l->settle, RETRY_NS);
 }
 
 static void settled(struct loop_timer *t)
@@ -328,7 +194,7 @@ static void changed(void *ctx)
 {
 	struct listener *l = ctx;
 
-	loop_timer_set(l->loop, &l->settle, SETTLE_NS);
+	loop_timer_set(l->owner.loop, &l->settle, SETTLE_NS);
 }
 
 static void accept_again(struct loop_timer *t)
@@ -336,8 +202,8 @@ static void accept_again(struct loop_timer *t)
 	struct listener *l = (struct listener *)((char *)t - offsetof(struct listener, retry));
 
 	for (struct port *p = l->ports; p; p = p->next)
-		if (watch_port(p))
-			loop_timer_set(l->loop, t, RETRY_NS);
+		if (port_watch(p))
+			loop_timer_set(l->owner.loop, t, RETRY_NS);
 }
 
 /* ---- one address */
@@ -371,7 +237,7 @@ static uint32_t find_vrf(const struct kpprof_listen *what)
 
 static int open_one(struct listener *l, char *why, size_t size)
 {
-	struct port *p = port_new(l);
+	struct port *p = port_new(&l->owner);
 	uint32_t scope = 0;
 	int err;
 
@@ -382,9 +248,9 @@ static int open_one(struct listener *l, char *why, size_t size)
 		port_free(p);
 		return -EINVAL;
 	}
-	set_sockaddr(p, l->what.ipv6, l->what.addr, l->what.port, scope);
+	port_set_inet(p, l->what.ipv6, l->what.addr, l->what.port, scope);
 	p->device = find_vrf(&l->what);
-	err = bind_inet(p);
+	err = port_bind_inet(p);
 	if (err) {
 		port_free(p);
 		return err;
@@ -394,19 +260,16 @@ static int open_one(struct listener *l, char *why, size_t size)
 
 static int open_unix(struct listener *l, const struct listen_config *cfg)
 {
-	struct port *p = port_new(l);
+	struct port *p = port_new(&l->owner);
 	int err;
 
 	if (!p)
 		return -ENOMEM;
-	err = unixsock_listen(l->what.name, cfg->unix_mode, cfg->unix_group, BACKLOG,
-			      (void *)&p->ss);
-	if (err < 0) {
-		free(p);
+	err = port_bind_unix(p, l->what.name, cfg->unix_mode, cfg->unix_group);
+	if (err) {
+		port_free(p);
 		return err;
 	}
-	p->fd = err;
-	p->len = sizeof(struct sockaddr_storage);
 	return add_port(l, p);
 }
 
@@ -418,7 +281,7 @@ static int open_ports(struct listener *l, const struct listen_config *cfg, char 
 		return open_one(l, why, size);
 	if (l->what.kind == KPPROF_LISTEN_UNIX)
 		return open_unix(l, cfg);
-	err = address_watch_create(l->loop, changed, l, &l->watch);
+	err = address_watch_create(l->owner.loop, changed, l, &l->watch);
 	if (!err)
 		follow(l);
 	return err;
@@ -433,7 +296,10 @@ int listen_create(struct loop *loop, const struct listen_config *cfg, listen_acc
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct listener){.loop = loop, .allow = cfg->allow, .accepted = accepted, .ctx = ctx};
+	*l = (struct listener){
+		.owner = {.loop = loop, .accepted = accepted, .ctx = ctx, .starved = starved},
+		.allow = cfg->allow,
+	};
 	l->settle.cb = settled;
 	l->retry.cb = accept_again;
 	l->addr = strdup(cfg->addr);
@@ -457,8 +323,8 @@ void listen_destroy(struct listener *l)
 	if (!l)
 		return;
 	address_watch_destroy(l->watch);
-	loop_timer_clear(l->loop, &l->settle);
-	loop_timer_clear(l->loop, &l->retry);
+	loop_timer_clear(l->owner.loop, &l->settle);
+	loop_timer_clear(l->owner.loop, &l->retry);
 	while (l->ports) {
 		struct port *p = l->ports;
 
