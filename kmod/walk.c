@@ -404,13 +404,17 @@ static bool step_slowly(struct kpprof_walk *w, struct kpprof_frame *f, const str
 	return stepped;
 }
 
-/* Whether the caller can be one: it is code, and not the end of all frames. */
+/* Whether the caller can be one: it is code, and not the end of all frames. A stack that was
+ * guessed does not end at a word that is 0: it may be any. */
 static bool is_caller(struct kpprof_walk *w, const struct kpprof_frame *f,
 		      const struct kpprof_map *map)
 {
 	if (map && f->pc)
 		return true;
-	w->end = f->pc ? KPPROF_END_NO_MAPPING : KPPROF_END_COMPLETE;
+	if (f->pc)
+		w->end = KPPROF_END_NO_MAPPING;
+	else
+		w->end = w->guesses ? KPPROF_END_NO_ROWS : KPPROF_END_COMPLETE;
 	return false;
 }
 

@@ -519,6 +519,29 @@ static void test_guess_through_tail_call(void **state)
 	assert_int_equal(w.guesses, 1);
 }
 
+/* What is left over may lead to a word that is 0: that is no end. */
+static void test_guess_ends_nowhere(void **state)
+{
+	static struct space s;
+	struct kpprof_walk w;
+	__u64 pcs[8];
+
+	(void)state;
+	space_init(&s);
+	row(&s, CODE, none);
+	row(&s, CODE + 0x100, cfa(KPPROF_REG_SP, 8));
+	call_rax(&s, CODE + 0x110);
+	s.stack[3] = CODE + 0x110;
+	w = walk_from(&s, CODE + 0x50, STACK, 0);
+	assert_int_equal(checked_walk(&w, pcs, 8), 2);
+	assert_int_equal(w.guesses, 1);
+	assert_int_equal(w.end, KPPROF_END_NO_ROWS);
+	/* Without a guess it is one. */
+	w = walk_from(&s, CODE + 0x150, STACK, 0);
+	assert_int_equal(checked_walk(&w, pcs, 8), 1);
+	assert_int_equal(w.end, KPPROF_END_COMPLETE);
+}
+
 static void test_guess_is_bounded(void **state)
 {
 	static struct space s;
@@ -717,6 +740,7 @@ int main(void)
 		cmocka_unit_test(test_leaf_without_frame),
 		cmocka_unit_test(test_guess_skips_leftovers),
 		cmocka_unit_test(test_guess_through_tail_call),
+		cmocka_unit_test(test_guess_ends_nowhere),
 		cmocka_unit_test(test_guess_is_bounded),
 		cmocka_unit_test(test_frame_pointer_from_prologue),
 		cmocka_unit_test(test_frame_pointer_is_searched),
