@@ -30,6 +30,8 @@ static bool read_word(struct kpprof_walk *w, __u64 addr, __u64 *val)
 	return !err;
 }
 
+#define ENDBR64 0xfa1e0ff3u
+
 /* Whether these are the bytes of `push %rbp; mov %rsp,%rbp`. */
 static bool sets_up_fp(__u64 code)
 {
@@ -44,7 +46,7 @@ static bool has_fp_prologue(struct kpprof_walk *w, __u64 function, __u64 *push)
 	*push = function;
 	if (!function || !peek(w, function, &code))
 		return false;
-	if ((__u32)code == 0xfa1e0ff3) {
+	if ((__u32)code == ENDBR64) {
 		*push = function + 4;
 		code >>= 32;
 	}
@@ -70,7 +72,7 @@ static bool step_fp(struct kpprof_walk *w, struct kpprof_frame *f)
 
 /*
  * Whether a leaf has no frame yet or no more, and at which slot its return address is then: on a
- * ret, before `push %rbp` (@push, where the function is known), or between that and `mov
+ * ret, up to `push %rbp` (@push, where the function is known), or between that and `mov
  * %rsp,%rbp`.
  */
 static bool is_frameless(struct kpprof_walk *w, const struct kpprof_frame *f, __u64 push,
@@ -83,7 +85,8 @@ static bool is_frameless(struct kpprof_walk *w, const struct kpprof_frame *f, __
 		return true;
 	if (!peek(w, f->pc, &code))
 		return false;
-	if (kpprof_insn_byte(code, 0) == 0xc3 || sets_up_fp(code))
+	if (kpprof_insn_byte(code, 0) == 0xc3 || sets_up_fp(code) ||
+	    ((__u32)code == ENDBR64 && sets_up_fp(code >> 32)))
 		return true;
 	*slot = f->sp + 8;
 	return ((code & 0xffffff) == 0xe58948 || (code & 0xffffff) == 0xec8b48) &&

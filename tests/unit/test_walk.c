@@ -403,7 +403,10 @@ static void test_frame_pointer_without_rows(void **state)
 /* Code that keeps frame pointers, of which no function is known: also where one begins. */
 static void test_frame_pointer_rule(void **state)
 {
-	static const unsigned char prologue[] = {0x55, 0x48, 0x89, 0xe5};
+	static const unsigned char prologue[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x55, 0x48, 0x89, 0xe5};
+	static const struct {
+		unsigned int at, slot;
+	} begins[] = {{0, 0}, {4, 0}, {5, 1}};
 	static struct space s;
 	struct kpprof_walk w;
 	__u64 pcs[8];
@@ -422,15 +425,15 @@ static void test_frame_pointer_rule(void **state)
 	assert_int_equal(checked_walk(&w, pcs, 8), 2);
 	assert_int_equal(pcs[1], CODE + 0x10f);
 	assert_int_equal(w.guesses, 0);
-	/* On the push, and behind it: the frame pointer is the caller's still. */
-	for (unsigned int at = 0; at < 2; at++) {
-		s.stack[at] = CODE + 0x210;
-		w = walk_from(&s, CODE + 0x40 + at, STACK, STACK + 8 * 4);
+	/* Up to the push, and behind it: the frame pointer is the caller's still. */
+	for (unsigned int i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		s.stack[begins[i].slot] = CODE + 0x210;
+		w = walk_from(&s, CODE + 0x40 + begins[i].at, STACK, STACK + 8 * 4);
 		assert_int_equal(checked_walk(&w, pcs, 8), 3);
 		assert_int_equal(pcs[1], CODE + 0x20f);
 		assert_int_equal(pcs[2], CODE + 0x10f);
 		assert_int_equal(w.guesses, 0);
-		s.stack[at] = 0;
+		s.stack[begins[i].slot] = 0;
 	}
 }
 
