@@ -67,8 +67,7 @@ static bool find_prologue(struct kpprof_walk *w, const struct kpprof_map *map, _
 		p->first = map->start + (rows->pcs[i - 2] - map->offset);
 		p->push = map->start + (rows->pcs[i - 1] - map->offset) - 1;
 		p->body = map->start + (rows->pcs[i] - map->offset);
-		return peek(w, p->body - 3, &code) &&
-		       ((code & 0xffffff) == 0xe58948 || (code & 0xffffff) == 0xec8b48);
+		return peek(w, p->body - 3, &code) && kpprof_insn_sets_fp(code, 0);
 	}
 	return false;
 }

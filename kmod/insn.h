@@ -18,6 +18,15 @@ static inline int kpprof_insn_byte(__u64 code, unsigned int i)
 	return (int)((code >> (8 * i)) & 0xff);
 }
 
+/** kpprof_insn_sets_fp() - whether `mov %rsp,%rbp`, in one of its two forms, is at byte @i, 0 to 5
+ */
+static inline bool kpprof_insn_sets_fp(__u64 code, unsigned int i)
+{
+	__u64 insn = code >> (8 * i) & 0xffffff;
+
+	return insn == 0xe58948 || insn == 0xec8b48;
+}
+
 /** kpprof_insn_call_length() - bytes of an indirect near call (ff /2) that starts at byte @i, 0 to
  * 6; 0 for anything else */
 unsigned int kpprof_insn_call_length(__u64 code, unsigned int i);

@@ -35,7 +35,7 @@ static bool read_word(struct kpprof_walk *w, __u64 addr, __u64 *val)
 /* Whether these are the bytes of `push %rbp; mov %rsp,%rbp`. */
 static bool sets_up_fp(__u64 code)
 {
-	return (__u32)code == 0xe5894855 || (__u32)code == 0xec8b4855;
+	return kpprof_insn_byte(code, 0) == 0x55 && kpprof_insn_sets_fp(code, 1);
 }
 
 /* Whether a function begins so, after an endbr64 if there is one. */
@@ -89,8 +89,7 @@ static bool is_frameless(struct kpprof_walk *w, const struct kpprof_frame *f, __
 	    ((__u32)code == ENDBR64 && sets_up_fp(code >> 32)))
 		return true;
 	*slot = f->sp + 8;
-	return ((code & 0xffffff) == 0xe58948 || (code & 0xffffff) == 0xec8b48) &&
-	       peek(w, f->pc - 1, &code) && sets_up_fp(code);
+	return kpprof_insn_sets_fp(code, 0) && peek(w, f->pc - 1, &code) && sets_up_fp(code);
 }
 
 /*
