@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What can be read from the code itself, where nothing describes it: how signal handlers return,
- * where a thread and the program begin, and where functions start.
+ * where a thread and the program begin, where functions start, and which code keeps frame
+ * pointers.
  */
 #ifndef KPPROF_TEXTSCAN_H
 #define KPPROF_TEXTSCAN_H
